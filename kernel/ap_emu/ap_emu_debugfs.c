@@ -45,18 +45,12 @@ static int parse_bool(const char *text, bool *ret_value)
 /* Exactly @digits hex digits. */
 static int parse_hex(const char *text, unsigned int digits, unsigned int *ret_value)
 {
-	unsigned int value = 0;
 	unsigned int i;
 
-	for (i = 0; i < digits; i++) {
+	for (i = 0; i < digits; i++)
 		if (!isxdigit(text[i]))
 			return -EINVAL;
-		value = value << 4 | hex_to_bin(text[i]);
-	}
-	if (text[digits])
-		return -EINVAL;
-	*ret_value = value;
-	return 0;
+	return text[digits] ? -EINVAL : kstrtouint(text, 16, ret_value);
 }
 
 /* AA.DDDD, as lszcrypt prints an APQN. */

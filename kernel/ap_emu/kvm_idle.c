@@ -77,9 +77,16 @@ static int __init kvm_idle_init(void)
 		pr_err("this machine has SIE: guests can run\n");
 		return -EEXIST;
 	}
+	/* Never given back: without its probe, kvm would execute SIE. */
+	if (!symbol_get(kvm_arch_crypto_set_masks)) {
+		pr_err("kvm is not loaded\n");
+		return -ENOENT;
+	}
 	rc = register_kprobe(&run_probe);
-	if (rc)
-		pr_err("no probe on %s: error %d; is kvm loaded?\n", run_probe.symbol_name, rc);
+	if (rc) {
+		pr_err("no probe on %s: error %d\n", run_probe.symbol_name, rc);
+		symbol_put(kvm_arch_crypto_set_masks);
+	}
 	return rc;
 }
 module_init(kvm_idle_init);
