@@ -184,18 +184,3 @@ class Apt:
             raise LabError(f"apt did not deliver {', '.join(missing)}",
                            "Run `kernel/lab/lab refresh` and try again.")
         return files
-
-
-def unpack(debs, root, *tar_options):
-    """Unpack .deb files into @root without root rights; owners are given later."""
-    import subprocess  # pylint: disable=import-outside-toplevel
-    for deb in debs:
-        reader = common.spawn(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE)
-        try:
-            common.call(["tar", "-C", root, "-x", "--no-same-owner", "--keep-directory-symlink",
-                         *tar_options], stdin=reader.stdout, failing=f"cannot unpack {deb.name}")
-            if reader.wait() != 0:
-                raise LabError(f"{deb} is damaged", "Remove it and try again.")
-        finally:
-            reader.stdout.close()
-            common.end_group(reader)

@@ -256,6 +256,12 @@ def call(argv, *, log=None, counter=None, env=None, cwd=None, stdin=None, failin
     return text
 
 
+def sbin(program):
+    """The path of a program that an ordinary user's PATH may not lead to."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    return shutil.which(program, path=path) or program
+
+
 def load_json(path):
     try:
         return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
