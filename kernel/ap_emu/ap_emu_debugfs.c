@@ -254,8 +254,7 @@ static int run_lines(char *text)
 		rc = run_line(copy);
 		kfree(copy);
 		if (rc) {
-			pr_err_ratelimited("control, line %d: '%.64s': error %d\n",
-					   number, line, rc);
+			pr_err("control, line %d: '%.64s': error %d\n", number, line, rc);
 			return rc;
 		}
 	}

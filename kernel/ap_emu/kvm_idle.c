@@ -80,7 +80,7 @@ static int __init kvm_idle_init(void)
 	/* Never given back: without its probe, kvm would execute SIE. */
 	if (!symbol_get(kvm_arch_crypto_set_masks)) {
 		pr_err("kvm is not loaded\n");
-		return -ENOENT;
+		return -ENODEV;
 	}
 	rc = register_kprobe(&run_probe);
 	if (rc) {

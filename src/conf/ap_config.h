@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The configuration file, /etc/libvirt-ap/libvirt-ap.conf; libvirt-ap.conf(5) describes it. */
+#pragma once
+
+#include "conf/ap_policy.h"
+#include "util/ap_mask.h"
+
+#define AP_CONFIG_PATH "/etc/libvirt-ap/libvirt-ap.conf"
+
+/**
+ * ApPool:
+ * @name: name of the pool
+ * @adapters: adapters that belong to it
+ * @domains: usage domains that belong to it
+ * @guests: (array zero-terminated=1): names of the guests that may use its queues
+ */
+typedef struct {
+    char *name;
+    ApMask adapters;
+    ApMask domains;
+    char **guests;
+} ApPool;
+
+/**
+ * ApConfig:
+ * @lock_timeout_s: how long to wait for the lock, in seconds, 0..600; default 30
+ * @pools: (element-type ApPool): in the file's order
+ *
+ * The rest is private; see ap_config_get_severity().
+ */
+typedef struct {
+    guint lock_timeout_s;
+    GPtrArray *pools;
+
+    /*< private >*/
+    int severities[AP_N_CODES][AP_N_PHASES]; /* -1: the default */
+    GPtrArray *exceptions;
+} ApConfig;
+
+/**
+ * ap_config_new:
+ *
+ * Returns: the configuration without a file; the caller frees it with ap_config_free().
+ */
+ApConfig *
+ap_config_new(void);
+
+/**
+ * ap_config_parse:
+ * @text: the file's content
+ * @length: its length in bytes
+ * @path: name of the file for messages
+ * @error: return location
+ *
+ * Errors: AP_ERROR_CONFIG; the message names file, group and key.
+ *
+ * Returns: (nullable): the configuration; the caller frees it with ap_config_free().
+ */
+ApConfig *
+ap_config_parse(const char *text, gsize length, const char *path, GError **error);
+
+/**
+ * ap_config_free:
+ * @config: (nullable): a configuration
+ */
+void
+ap_config_free(ApConfig *config);
+
+/**
+ * ap_config_get_severity:
+ * @config: a configuration
+ * @code: a code
+ * @phase: the phase in which it was found
+ * @severity: what it is by default
+ * @mdevs: (array length=n): mdevs that the finding is about, NULL entries allowed
+ * @guests: (array length=n): their guests, NULL entries allowed
+ * @n: how many
+ *
+ * Returns: the severity that the file gives it: the last exception that names one of @mdevs,
+ *   one of @guests or a pool of theirs; else [severity PHASE]; else [severity]; else @severity.
+ */
+ApSeverity
+ap_config_get_severity(const ApConfig *config,
+                       ApCode code,
+                       ApPhase phase,
+                       ApSeverity severity,
+                       const char *const *mdevs,
+                       const char *const *guests,
+                       guint n);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApConfig, ap_config_free)

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The definition of a mediated device. */
+#include "conf/ap_mdev_def.h"
+
+#include <string.h>
+
+#include "util/ap_error.h"
+#include "util/ap_id.h"
+
+/* ap_config_store() looks at no more (AP_CONFIG_STRLEN, vfio_ap_ops.c). */
+#define AP_CONFIG_LENGTH_MAX 201
+
+/* The attributes that change one bit: which mask, and whether it is set or cleared. */
+static const struct {
+    const char *name;
+    gsize mask_offset;
+    gboolean assign;
+} bit_attrs[] = {
+    { "assign_adapter", G_STRUCT_OFFSET(ApMatrix, adapters), TRUE },
+    { "assign_domain", G_STRUCT_OFFSET(ApMatrix, domains), TRUE },
+    { "assign_control_domain", G_STRUCT_OFFSET(ApMatrix, control_domains), TRUE },
+    { "unassign_adapter", G_STRUCT_OFFSET(ApMatrix, adapters), FALSE },
+    { "unassign_domain", G_STRUCT_OFFSET(ApMatrix, domains), FALSE },
+    { "unassign_control_domain", G_STRUCT_OFFSET(ApMatrix, control_domains), FALSE },
+};
+
+
+static void
+attr_free(gpointer data)
+{
+    ApMdevAttr *attr = data;
+
+    g_free(attr->name);
+    g_free(attr->value);
+    g_free(attr);
+}
+
+
+ApMdevDef *
+ap_mdev_def_new(const char *type)
+{
+    ApMdevDef *def = g_new0(ApMdevDef, 1);
+
+    def->type = g_strdup(type);
+    def->attrs = g_ptr_array_new_with_free_func(attr_free);
+    return def;
+}
+
+
+void
+ap_mdev_def_free(ApMdevDef *def)
+{
+    if (!def)
+        return;
+    g_free(def->uuid);
+    g_free(def->type);
+    g_free(def->parent);
+    g_ptr_array_unref(def->attrs);
+    g_free(def);
+}
+
+
+void
+ap_mdev_def_add_attr(ApMdevDef *def, const char *name, const char *value)
+{
+    ApMdevAttr *attr = g_new0(ApMdevAttr, 1);
+
+    attr->name = g_strdup(name);
+    attr->value = g_strdup(value);
+    g_ptr_array_add(def->attrs, attr);
+}
+
+
+static void
+add_ids(ApMdevDef *def, const char *name, const ApMask *mask, const char *format)
+{
+    for (int id = ap_mask_next(mask, 0); id >= 0; id = ap_mask_next(mask, id + 1)) {
+        char value[16];
+
+        g_snprintf(value, sizeof(value), format, id);
+        ap_mdev_def_add_attr(def, name, value);
+    }
+}
+
+
+void
+ap_mdev_def_add_matrix(ApMdevDef *def, const ApMatrix *matrix, gboolean hex)
+{
+    add_ids(def, "assign_adapter", &matrix->adapters, hex ? "0x%02x" : "%u");
+    add_ids(def, "assign_domain", &matrix->domains, hex ? "0x%04x" : "%u");
+    add_ids(def, "assign_control_domain", &matrix->control_domains, hex ? "0x%04x" : "%u");
+}
+
+
+/* ap_config_store(): three masks separated by commas or newlines; what follows is not looked at. */
+static gboolean
+apply_ap_config(ApMatrix *matrix, const char *value, GError **error)
+{
+    g_autofree char *seen = g_strndup(value, AP_CONFIG_LENGTH_MAX);
+    ApMask masks[3];
+    char *rest = seen;
+
+    for (guint i = 0; i < G_N_ELEMENTS(masks); i++) {
+        char *part = strsep(&rest, ",\n");
+
+        if (!part) {
+            g_set_error(error, AP_ERROR, AP_ERROR_MASK,
+                        "%u of the three masks (adapters, domains, control domains) are missing",
+                        3 - i);
+            return FALSE;
+        }
+        if (!ap_mask_parse_hex(part, &masks[i], error))
+            return FALSE;
+    }
+    *matrix = (ApMatrix){ masks[0], masks[1], masks[2] };
+    return TRUE;
+}
+
+
+static gboolean
+apply_bit(ApMatrix *matrix, gsize mask_offset, gboolean assign, const char *value, GError **error)
+{
+    ApMask *mask = G_STRUCT_MEMBER_P(matrix, mask_offset);
+    guint64 id;
+
+    if (!ap_attr_parse(value, &id, error))
+        return FALSE;
+    if (id > AP_ID_MAX) {
+        g_set_error(error, AP_ERROR, AP_ERROR_RANGE,
+                    "id %" G_GUINT64_FORMAT " is outside 0..255", id);
+        return FALSE;
+    }
+    if (assign)
+        ap_mask_set(mask, id);
+    else
+        ap_mask_clear(mask, id);
+    return TRUE;
+}
+
+
+static gboolean
+apply_attr(ApMatrix *matrix, const ApMdevAttr *attr, GError **error)
+{
+    if (attr->value[0] == '\0') {
+        g_set_error(error, AP_ERROR, AP_ERROR_NUMBER, "the value is empty");
+        return FALSE;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(bit_attrs); i++) {
+        if (strcmp(attr->name, bit_attrs[i].name) == 0)
+            return apply_bit(matrix, bit_attrs[i].mask_offset, bit_attrs[i].assign, attr->value,
+                             error);
+    }
+    if (strcmp(attr->name, "ap_config") == 0)
+        return apply_ap_config(matrix, attr->value, error);
+    g_set_error(error, AP_ERROR, AP_ERROR_STEP,
+                "no such attribute: wanted assign_ or unassign_ with adapter, domain or "
+                "control_domain, or ap_config");
+    return FALSE;
+}
+
+
+gboolean
+ap_mdev_def_replay(const ApMdevDef *def, ApMdevStepFunc func, gpointer data, ApMatrix *ret_matrix,
+                   GError **error)
+{
+    ApMatrix matrix = { 0 };
+
+    for (guint i = 0; i < def->attrs->len; i++) {
+        const ApMdevAttr *attr = def->attrs->pdata[i];
+        g_autoptr(GError) local = NULL;
+
+        if (!apply_attr(&matrix, attr, &local)) {
+            g_autofree char *name = ap_text_printable(attr->name);
+
+            g_set_error(error, AP_ERROR, AP_ERROR_STEP, "attribute %u (%s): %s", i + 1,
+                        name[0] ? name : "without a name", local->message);
+            return FALSE;
+        }
+        if (func)
+            func(i + 1, attr, &matrix, data);
+    }
+    *ret_matrix = matrix;
+    return TRUE;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* libxml2 with the project's errors: what the XML readers share. */
+#pragma once
+
+#include <glib.h>
+#include <libxml/tree.h>
+
+/**
+ * ap_xml_parse:
+ * @text: a document
+ * @length: its length in bytes
+ * @error: return location
+ *
+ * Parses without network and without a document type: a DOCTYPE is refused, nobody needs one here
+ * and entities can grow without limit.
+ *
+ * Errors: AP_ERROR_XML, and the message gives the line.
+ *
+ * Returns: (nullable): the document; the caller frees it with xmlFreeDoc().
+ */
+xmlDoc *
+ap_xml_parse(const char *text, gsize length, GError **error);
+
+/**
+ * ap_xml_get_root_name:
+ * @text: a document
+ * @length: its length in bytes
+ * @error: return location
+ *
+ * Errors: AP_ERROR_XML.
+ *
+ * Returns: (nullable): the name of the root element; the caller frees it with g_free().
+ */
+char *
+ap_xml_get_root_name(const char *text, gsize length, GError **error);
+
+/**
+ * ap_xml_is:
+ * @node: a node
+ * @name: a name
+ *
+ * Returns: whether @node is an element @name outside any namespace.
+ */
+gboolean
+ap_xml_is(const xmlNode *node, const char *name);
+
+/**
+ * ap_xml_find:
+ * @node: an element
+ * @name: a name
+ *
+ * Returns: (nullable): the first child element @name, borrowed from the document.
+ */
+xmlNode *
+ap_xml_find(const xmlNode *node, const char *name);
+
+/**
+ * ap_xml_get_attr:
+ * @node: an element
+ * @name: name of an attribute
+ *
+ * Returns: (nullable): its value; the caller frees it with g_free().
+ */
+char *
+ap_xml_get_attr(xmlNode *node, const char *name);
+
+/**
+ * ap_xml_get_text:
+ * @node: an element
+ *
+ * Returns: the text in it, "" if there is none; the caller frees it with g_free().
+ */
+char *
+ap_xml_get_text(xmlNode *node);
+
+/**
+ * ap_xml_set_error:
+ * @error: return location
+ * @node: where the fault is
+ * @format: what is wrong, and what was wanted
+ *
+ * Sets AP_ERROR_XML with the line of @node in front.
+ */
+void
+ap_xml_set_error(GError **error, const xmlNode *node, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The matrix against all other matrices and guests. */
+#include <string.h>
+
+#include "node_device/ap_conflict_priv.h"
+
+/* Whether the owner may become active by itself, or somebody relies on it. */
+static gboolean
+is_claimed(ApJudge *judge, const ApOwner *owner)
+{
+    if (owner->active || (owner->definition && owner->definition->def->autostart))
+        return TRUE;
+    /* Guests that cannot be read may name it: fail closed. */
+    return !ap_inventory_get_guests(judge->inventory) || owner->guest;
+}
+
+
+static gboolean
+both_autostart(const ApJudge *judge, const ApOwner *owner)
+{
+    return judge->candidate->guest && judge->candidate->guest->autostart && owner->guest &&
+           owner->guest->autostart;
+}
+
+
+/* Which sharing code applies to an mdev with shared APQNs, and how severe it is. */
+static ApCode
+choose_code(ApJudge *judge, const ApOwner *owner, gboolean live, ApSeverity *ret_severity)
+{
+    ApSeverity define = is_claimed(judge, owner) ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN;
+
+    if (live) {
+        *ret_severity =
+            ap_judge_by_phase(judge, define, AP_SEVERITY_REJECT, AP_SEVERITY_REJECT);
+        return AP_CODE_IN_USE;
+    }
+    if (judge->phase == AP_PHASE_GUEST && owner->guest) {
+        gboolean held = ap_guest_holds(owner->guest, owner->uuid);
+
+        *ret_severity = held ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN;
+        if (held || both_autostart(judge, owner))
+            return AP_CODE_GUEST_OVERLAP;
+    }
+    *ret_severity = ap_judge_by_phase(judge, define, AP_SEVERITY_WARN, AP_SEVERITY_WARN);
+    return AP_CODE_DEFINED_ELSEWHERE;
+}
+
+
+/* An audit looks at a pair from both sides and tells it once: its message must name both. */
+static char *
+say_shared(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
+{
+    const ApOwner *own = ap_inventory_find(judge->inventory, judge->candidate->uuid);
+    g_autofree char *other_name = ap_judge_describe_owner(judge, owner);
+    g_autofree char *own_name = NULL;
+    gboolean first;
+
+    if (!judge->audit)
+        return ap_judge_say(shared, "belongs to %s", other_name);
+    own_name = ap_judge_describe_owner(judge, own);
+    first = strcmp(own->uuid, owner->uuid) < 0;
+    return ap_judge_say(shared, "is in %s and in %s", first ? own_name : other_name,
+                        first ? other_name : own_name);
+}
+
+
+static void
+share_with(const ApOwner *owner, gpointer data)
+{
+    ApJudge *judge = data;
+    const ApDefinition *definition = owner->definition;
+    gboolean live = owner->active && ap_matrix_overlaps(&judge->matrix, &owner->live);
+    gboolean defined = definition && ap_matrix_overlaps(&judge->matrix, &definition->matrix);
+    ApApqnSet shared = { 0 };
+    ApSeverity severity;
+    ApMatrix common;
+    ApCode code;
+
+    if (!live && !defined)
+        return;
+    if (live) {
+        common = ap_matrix_intersection(&judge->matrix, &owner->live);
+        ap_apqn_set_add(&shared, &common.adapters, &common.domains);
+        ap_apqn_set_add_all(&judge->said, &shared);
+    }
+    if (defined) {
+        common = ap_matrix_intersection(&judge->matrix, &definition->matrix);
+        ap_apqn_set_add(&shared, &common.adapters, &common.domains);
+    }
+    code = choose_code(judge, owner, live, &severity);
+    ap_judge_report(judge, code, severity, &shared, owner, say_shared(judge, &shared, owner),
+                    ap_judge_suggest(judge, live ? "or stop that mdev first"
+                                                 : "or change that definition first"));
+}
+
+
+void
+ap_judge_sharing(ApJudge *judge)
+{
+    ap_inventory_foreach_overlap(judge->inventory, &judge->matrix.adapters,
+                                 &judge->matrix.domains, judge->candidate->uuid, share_with,
+                                 judge);
+}
+
+
+static void
+report_shared_mdev(ApJudge *judge, const ApGuest *guest, const ApGuest *other)
+{
+    gboolean holds = ap_guest_holds(other, judge->candidate->uuid);
+    ApApqnSet apqns = { 0 };
+
+    ap_apqn_set_add(&apqns, &judge->matrix.adapters, &judge->matrix.domains);
+    ap_judge_report_other(
+        judge, AP_CODE_GUEST_SHARED_MDEV,
+        ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_WARN,
+                          holds ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN),
+        &apqns, judge->candidate->uuid, other,
+        g_strdup_printf("guests '%s' and '%s' (%s) name the same mdev %s", guest->name,
+                        other->name, other->state, judge->candidate->uuid),
+        g_strdup(holds ? "only one of them can run: stop the other, or give this one an mdev of "
+                         "its own"
+                       : "only one of them can run at a time"));
+}
+
+
+void
+ap_judge_shared_mdev(ApJudge *judge)
+{
+    const char *uuid = judge->candidate->uuid;
+    const ApGuest *guest = judge->candidate->guest;
+    GPtrArray *guests;
+
+    if (!uuid || (judge->phase != AP_PHASE_DEFINE && judge->phase != AP_PHASE_GUEST))
+        return;
+    guests = ap_inventory_get_guests_of(judge->inventory, uuid);
+    for (guint i = 0; guests && i < guests->len; i++) {
+        const ApGuest *other = guests->pdata[i];
+
+        if (guest && strcmp(other->name, guest->name) == 0)
+            continue;
+        if (guest)
+            report_shared_mdev(judge, guest, other);
+        else
+            guest = other; /* an mdev is judged: its first guest against the others */
+    }
+}
+
+
+/* Removes the adapters that have no master keys. */
+static ApMask
+without_accelerators(ApHost *host, const ApMask *adapters)
+{
+    ApMask result = *adapters;
+
+    for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1)) {
+        g_autoptr(ApCard) card = ap_host_read_card(host, a);
+
+        if (card && g_strcmp0(card->mode, "accel") == 0)
+            ap_mask_clear(&result, a);
+    }
+    return result;
+}
+
+
+/* The queues of @victim that the control domains of @master reach. */
+static void
+get_controlled(ApHost *host, const ApMatrix *master, const ApMatrix *victim, ApApqnSet *ret_set)
+{
+    ApMask adapters = ap_mask_and(&master->adapters, &victim->adapters);
+    ApMask control = ap_mask_and(&master->control_domains, &host->control_domains);
+    ApMask domains = ap_mask_and(&control, &victim->domains);
+
+    /* A control message goes through a usage domain: without one there is no way. */
+    if (ap_mask_is_empty(&adapters) || ap_mask_is_empty(&domains) ||
+        ap_mask_is_empty(&master->domains))
+        return;
+    adapters = without_accelerators(host, &adapters);
+    ap_apqn_set_add(ret_set, &adapters, &domains);
+}
+
+
+static void
+report_control(ApJudge *judge, const ApApqnSet *set, const ApOwner *other, const char *whose,
+               gboolean reverse)
+{
+    char *message;
+
+    message = reverse ? ap_judge_say(set, "can be administered through the control domains of %s, "
+                                          "which could change its master keys",
+                                     whose)
+                      : ap_judge_say(set, "belongs to %s, and the control domains of this matrix "
+                                          "could change its master keys",
+                                     whose);
+    ap_judge_report(judge, AP_CODE_CONTROL_OVERLAP, AP_SEVERITY_WARN, set, other, message,
+                    g_strdup("leave those control domains out, unless one administrator is meant "
+                             "to set the keys of both"));
+}
+
+
+static void
+control_against(ApJudge *judge, const ApOwner *owner, const ApMatrix *other)
+{
+    ApApqnSet forward = { 0 };
+    ApApqnSet reverse = { 0 };
+    g_autofree char *name = NULL;
+    gboolean is_reverse;
+
+    get_controlled(judge->host, &judge->matrix, other, &forward);
+    get_controlled(judge->host, other, &judge->matrix, &reverse);
+    is_reverse = ap_apqn_set_count(&forward) == 0;
+    if (is_reverse && ap_apqn_set_count(&reverse) == 0)
+        return;
+    name = ap_judge_describe_owner(judge, owner);
+    report_control(judge, is_reverse ? &reverse : &forward, owner, name, is_reverse);
+}
+
+
+/* What of another mdev counts: while a definition is judged, others that are only defined too. */
+static const ApMatrix *
+get_other_matrix(const ApJudge *judge, const ApOwner *owner)
+{
+    if (owner->active)
+        return &owner->live;
+    if (judge->phase == AP_PHASE_DEFINE && owner->definition)
+        return &owner->definition->matrix;
+    return NULL;
+}
+
+
+static void
+control_with(const ApOwner *owner, gpointer data)
+{
+    ApJudge *judge = data;
+    const ApMatrix *other = get_other_matrix(judge, owner);
+
+    if (other)
+        control_against(judge, owner, other);
+}
+
+
+/* The same, where the candidate controls nothing of the other: else it was told already. */
+static void
+controlled_by(const ApOwner *owner, gpointer data)
+{
+    ApJudge *judge = data;
+    const ApMatrix *other = get_other_matrix(judge, owner);
+
+    if (other && !ap_mask_intersects(&judge->matrix.control_domains, &other->domains))
+        control_against(judge, owner, other);
+}
+
+
+static void
+control_against_host(ApJudge *judge)
+{
+    ApMatrix host = {
+        .adapters = ap_mask_and(&judge->host->apmask, &judge->host->adapters),
+        .domains = ap_mask_and(&judge->host->aqmask, &judge->host->domains),
+    };
+    ApApqnSet controlled = { 0 };
+    ApApqnSet owned;
+    ApMatrix reach = { .adapters = host.adapters, .domains = host.domains };
+
+    if (!judge->host->masks_known || ap_mask_is_empty(&judge->matrix.control_domains))
+        return;
+    get_controlled(judge->host, &judge->matrix, &host, &controlled);
+    /* With driver_override the masks alone do not say what is the host's. */
+    reach.adapters = ap_mask_and(&reach.adapters, &judge->matrix.adapters);
+    reach.domains = ap_mask_and(&reach.domains, &judge->matrix.control_domains);
+    if (ap_apqn_set_count(&controlled) == 0 ||
+        !ap_host_owns_any(judge->host, &reach, &owned))
+        return;
+    for (guint a = 0; a <= AP_ID_MAX; a++)
+        controlled.domains[a] = ap_mask_and(&controlled.domains[a], &owned.domains[a]);
+    if (ap_apqn_set_count(&controlled) > 0)
+        report_control(judge, &controlled, NULL, "the host", FALSE);
+}
+
+
+void
+ap_judge_control(ApJudge *judge)
+{
+    const ApMatrix *matrix = &judge->matrix;
+    const char *uuid = judge->candidate->uuid;
+
+    ap_inventory_foreach_overlap(judge->inventory, &matrix->adapters, &matrix->control_domains,
+                                 uuid, control_with, judge);
+    ap_inventory_foreach_control(judge->inventory, &matrix->adapters, &matrix->domains, uuid,
+                                 controlled_by, judge);
+    control_against_host(judge);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The steps that lead to a matrix: the kernel judges after each of them. */
+#include <string.h>
+
+#include "node_device/ap_conflict_priv.h"
+
+/* While the steps are replayed. */
+typedef struct {
+    ApJudge *judge;
+    guint refused_step; /* 0: none so far */
+    char *reason;
+} Replay;
+
+
+static gboolean
+is_above(const ApMask *mask, int max)
+{
+    int id = max < 0 ? -1 : ap_mask_next(mask, max + 1);
+
+    return id >= 0;
+}
+
+
+static gboolean
+exceeds_limits(const ApHost *host, const ApMatrix *matrix)
+{
+    return is_above(&matrix->adapters, host->max_adapter) ||
+           is_above(&matrix->domains, host->max_domain) ||
+           is_above(&matrix->control_domains, host->max_domain);
+}
+
+
+/* The active mdev that @matrix shares a queue with, but the final matrix does not. */
+static const ApActiveMdev *
+find_passing_conflict(const ApJudge *judge, const ApMatrix *matrix)
+{
+    for (guint i = 0; i < judge->host->mdevs->len; i++) {
+        const ApActiveMdev *mdev = judge->host->mdevs->pdata[i];
+
+        if (g_strcmp0(mdev->uuid, judge->candidate->uuid) != 0 &&
+            ap_matrix_overlaps(matrix, &mdev->matrix) &&
+            !ap_matrix_overlaps(&judge->matrix, &mdev->matrix))
+            return mdev;
+    }
+    return NULL;
+}
+
+
+/* Looks only for what the final matrix is not to blame for: the other rules tell that. */
+static void
+replay_step(guint step, const ApMdevAttr *attr, const ApMatrix *matrix, gpointer data)
+{
+    Replay *replay = data;
+    ApJudge *judge = replay->judge;
+    const ApActiveMdev *mdev;
+
+    if (replay->refused_step > 0)
+        return;
+    mdev = find_passing_conflict(judge, matrix);
+    if (mdev)
+        replay->reason = g_strdup_printf("in between it takes a queue of mdev %s", mdev->uuid);
+    else if (ap_host_owns_any(judge->host, matrix, NULL) &&
+             !ap_host_owns_any(judge->host, &judge->matrix, NULL))
+        replay->reason = g_strdup("in between it takes a queue of the host's own drivers");
+    else if (exceeds_limits(judge->host, matrix) &&
+             !exceeds_limits(judge->host, &judge->matrix))
+        replay->reason = g_strdup("in between it takes an id above what this machine has");
+    else
+        return;
+    replay->refused_step = step;
+    replay->reason = g_strdup_printf("attribute %u (%s %s) would be refused: %s", step, attr->name,
+                                     attr->value, replay->reason);
+}
+
+
+static void
+judge_order(ApJudge *judge)
+{
+    Replay replay = { .judge = judge };
+    ApMatrix final;
+
+    ap_mdev_def_replay(judge->candidate->def, replay_step, &replay, &final, NULL);
+    if (replay.refused_step == 0)
+        return;
+    ap_judge_report(judge, AP_CODE_BAD_STEP, AP_SEVERITY_REJECT, NULL, NULL, replay.reason,
+                    g_strdup("put the attributes in an order in which no step takes more than "
+                             "the final matrix"));
+}
+
+
+gboolean
+ap_judge_steps(ApJudge *judge)
+{
+    const ApMdevDef *def = judge->candidate->def;
+    g_autoptr(GError) error = NULL;
+
+    if (!def) {
+        judge->matrix = judge->candidate->matrix;
+        return TRUE;
+    }
+    if (!ap_mdev_def_replay(def, NULL, NULL, &judge->matrix, &error)) {
+        if (judge->phase != AP_PHASE_GUEST)
+            ap_judge_report(judge, AP_CODE_BAD_STEP, AP_SEVERITY_REJECT, NULL, NULL,
+                            g_strdup(error->message),
+                            g_strdup("the kernel refuses it, and the mdev cannot start"));
+        return FALSE;
+    }
+    /* A live change is one write of ap_config: there is nothing in between. */
+    if (judge->phase == AP_PHASE_DEFINE || judge->phase == AP_PHASE_START)
+        judge_order(judge);
+    return TRUE;
+}

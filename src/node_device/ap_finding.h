@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the conflict rules find. */
+#pragma once
+
+#include "conf/ap_policy.h"
+#include "util/ap_matrix.h"
+
+/**
+ * ApFinding:
+ * @code: what is wrong
+ * @severity: warn or reject
+ * @phase: in which phase it was found
+ * @apqns: the APQNs concerned
+ * @mdev: (nullable): the mdev that was judged
+ * @guest: (nullable): its guest
+ * @guest_state: (nullable): that guest's state, as virsh prints it
+ * @other_mdev: (nullable): the mdev that is in the way
+ * @other_guest: (nullable): its guest
+ * @other_guest_state: (nullable): that guest's state
+ * @message: what is wrong; may have several lines
+ * @hint: what to do, "" where nothing is known; may have several lines
+ */
+typedef struct {
+    ApCode code;
+    ApSeverity severity;
+    ApPhase phase;
+    ApApqnSet apqns;
+    char *mdev;
+    char *guest;
+    char *guest_state;
+    char *other_mdev;
+    char *other_guest;
+    char *other_guest_state;
+    char *message;
+    char *hint;
+} ApFinding;
+
+/**
+ * ap_finding_list_new:
+ *
+ * Returns: (element-type ApFinding): an empty list; the caller unrefs it.
+ */
+GPtrArray *
+ap_finding_list_new(void);
+
+/**
+ * ap_finding_list_settle:
+ * @findings: (element-type ApFinding): what several phases found
+ *
+ * Leaves one finding per code and pair of owners, the strongest; of the sharing codes one per pair
+ * of owners; and sorts by severity, code, the mdevs and the guests.
+ */
+void
+ap_finding_list_settle(GPtrArray *findings);
+
+/**
+ * ap_finding_list_severity:
+ * @findings: (element-type ApFinding): findings
+ *
+ * Returns: the strongest severity among them.
+ */
+ApSeverity
+ap_finding_list_severity(const GPtrArray *findings);
+
+/**
+ * ap_finding_is_known:
+ * @finding: a finding about a changed definition
+ * @before: (element-type ApFinding): what is found of the definition as it was
+ *
+ * Returns: whether the change adds nothing: @before has the same code about the same other owner,
+ *   at least as severe and with all its APQNs.
+ */
+gboolean
+ap_finding_is_known(const ApFinding *finding, const GPtrArray *before);
+
+/**
+ * ap_finding_to_text:
+ * @finding: a finding
+ *
+ * Returns: message and hint, the hint's lines indented; without a newline at the end. The caller
+ *   frees it.
+ */
+char *
+ap_finding_to_text(const ApFinding *finding);

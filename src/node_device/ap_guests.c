@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A guest and its mdevs, and their way from libvirt-ap-guests to the callout. */
+#include "node_device/ap_guests.h"
+
+#include <json-c/json.h>
+#include <string.h>
+
+#include "node_device/ap_problem.h"
+#include "util/ap_error.h"
+
+typedef struct json_object JsonObject;
+
+static void
+json_object_release(JsonObject *object)
+{
+    json_object_put(object);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonObject, json_object_release)
+
+
+ApGuest *
+ap_guest_new(const char *name, const char *uuid, const char *state)
+{
+    ApGuest *guest = g_new0(ApGuest, 1);
+
+    guest->name = g_strdup(name);
+    guest->uuid = g_strdup(uuid);
+    guest->state = g_strdup(state);
+    guest->mdevs = g_ptr_array_new_with_free_func(g_free);
+    guest->held = g_ptr_array_new_with_free_func(g_free);
+    return guest;
+}
+
+
+void
+ap_guest_free(ApGuest *guest)
+{
+    if (!guest)
+        return;
+    g_free(guest->name);
+    g_free(guest->uuid);
+    g_free(guest->state);
+    g_ptr_array_unref(guest->mdevs);
+    g_ptr_array_unref(guest->held);
+    g_free(guest);
+}
+
+
+static void
+add_once(GPtrArray *uuids, const char *uuid)
+{
+    if (!g_ptr_array_find_with_equal_func(uuids, uuid, g_str_equal, NULL))
+        g_ptr_array_add(uuids, g_strdup(uuid));
+}
+
+
+void
+ap_guest_add_mdev(ApGuest *guest, const char *uuid, gboolean held)
+{
+    add_once(guest->mdevs, uuid);
+    if (held)
+        add_once(guest->held, uuid);
+}
+
+
+gboolean
+ap_guest_names(const ApGuest *guest, const char *uuid)
+{
+    return g_ptr_array_find_with_equal_func(guest->mdevs, uuid, g_str_equal, NULL);
+}
+
+
+gboolean
+ap_guest_holds(const ApGuest *guest, const char *uuid)
+{
+    return g_ptr_array_find_with_equal_func(guest->held, uuid, g_str_equal, NULL);
+}
+
+
+static JsonObject *
+strings_to_json(const GPtrArray *strings)
+{
+    JsonObject *array = json_object_new_array();
+
+    for (guint i = 0; i < strings->len; i++)
+        json_object_array_add(array, json_object_new_string(strings->pdata[i]));
+    return array;
+}
+
+
+static JsonObject *
+string_to_json(const char *string)
+{
+    return string ? json_object_new_string(string) : NULL;
+}
+
+
+char *
+ap_guests_to_json(const GPtrArray *guests, const GPtrArray *problems)
+{
+    g_autoptr(JsonObject) root = json_object_new_object();
+    JsonObject *guest_array = json_object_new_array();
+    JsonObject *problem_array = json_object_new_array();
+
+    for (guint i = 0; i < guests->len; i++) {
+        const ApGuest *guest = guests->pdata[i];
+        JsonObject *object = json_object_new_object();
+
+        json_object_object_add(object, "name", string_to_json(guest->name));
+        json_object_object_add(object, "uuid", string_to_json(guest->uuid));
+        json_object_object_add(object, "state", string_to_json(guest->state));
+        json_object_object_add(object, "autostart", json_object_new_boolean(guest->autostart));
+        json_object_object_add(object, "mdevs", strings_to_json(guest->mdevs));
+        json_object_object_add(object, "held", strings_to_json(guest->held));
+        json_object_array_add(guest_array, object);
+    }
+    for (guint i = 0; i < problems->len; i++) {
+        const ApProblem *problem = problems->pdata[i];
+
+        json_object_array_add(problem_array, string_to_json(problem->message));
+    }
+    json_object_object_add(root, "guests", guest_array);
+    json_object_object_add(root, "problems", problem_array);
+    return g_strdup(json_object_to_json_string(root));
+}
+
+
+static const char *
+get_string(JsonObject *object, const char *key)
+{
+    JsonObject *value = json_object_object_get(object, key);
+
+    return value ? json_object_get_string(value) : NULL;
+}
+
+
+static void
+add_mdevs_from_json(ApGuest *guest, JsonObject *array, gboolean held)
+{
+    for (gsize i = 0; array && i < json_object_array_length(array); i++)
+        ap_guest_add_mdev(guest, json_object_get_string(json_object_array_get_idx(array, i)),
+                          held);
+}
+
+
+static ApGuest *
+guest_from_json(JsonObject *object)
+{
+    ApGuest *guest = ap_guest_new(get_string(object, "name"), get_string(object, "uuid"),
+                                  get_string(object, "state"));
+
+    guest->autostart = json_object_get_boolean(json_object_object_get(object, "autostart"));
+    add_mdevs_from_json(guest, json_object_object_get(object, "mdevs"), FALSE);
+    add_mdevs_from_json(guest, json_object_object_get(object, "held"), TRUE);
+    return guest;
+}
+
+
+GPtrArray *
+ap_guests_from_json(const char *text, GPtrArray *problems)
+{
+    g_autoptr(JsonObject) root = json_tokener_parse(text);
+    JsonObject *guest_array = root ? json_object_object_get(root, "guests") : NULL;
+    JsonObject *problem_array = root ? json_object_object_get(root, "problems") : NULL;
+    GPtrArray *guests;
+
+    if (!json_object_is_type(guest_array, json_type_array) ||
+        !json_object_is_type(problem_array, json_type_array))
+        return NULL;
+    guests = g_ptr_array_new_with_free_func((GDestroyNotify)ap_guest_free);
+    for (gsize i = 0; i < json_object_array_length(guest_array); i++)
+        g_ptr_array_add(guests, guest_from_json(json_object_array_get_idx(guest_array, i)));
+    for (gsize i = 0; i < json_object_array_length(problem_array); i++) {
+        JsonObject *message = json_object_array_get_idx(problem_array, i);
+
+        ap_problem_add(problems,
+                       g_error_new(AP_ERROR, AP_ERROR_IO, "%s", json_object_get_string(message)),
+                       NULL, FALSE);
+    }
+    return guests;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reader of who uses what: libvirt's guests with vfio-ap hostdevs.
+ *
+ * ap_guests_load() needs libxml2, which costs the callout more than all else that it does. So the
+ * callout has the program libvirt-ap-guests load them, and only after a conflict. */
+#pragma once
+
+#include "util/ap_root.h"
+
+/**
+ * ApGuest:
+ * @name: its name
+ * @uuid: its UUID in lower case
+ * @state: as virsh prints it: "running", "paused", "shut off", ...
+ * @autostart: whether libvirt starts it at boot
+ * @mdevs: (element-type utf8): UUIDs that its definition or its running instance names
+ * @held: (element-type utf8): those that the running instance has
+ */
+typedef struct {
+    char *name;
+    char *uuid;
+    char *state;
+    gboolean autostart;
+    GPtrArray *mdevs;
+    GPtrArray *held;
+} ApGuest;
+
+/**
+ * ap_guests_load:
+ * @root: a root
+ * @problems: (element-type ApProblem): where to note what cannot be read
+ *
+ * Reads /etc/libvirt/qemu and the status files in /run/libvirt/qemu. Where the root has a /proc,
+ * a status file counts only while its process lives.
+ *
+ * Returns: (element-type ApGuest): the guests, sorted by name; the caller unrefs it.
+ */
+GPtrArray *
+ap_guests_load(const ApRoot *root, GPtrArray *problems);
+
+/**
+ * ap_guests_to_json:
+ * @guests: (element-type ApGuest): guests
+ * @problems: (element-type ApProblem): what could not be read
+ *
+ * Returns: what libvirt-ap-guests prints; the caller frees it.
+ */
+char *
+ap_guests_to_json(const GPtrArray *guests, const GPtrArray *problems);
+
+/**
+ * ap_guests_from_json:
+ * @text: what libvirt-ap-guests printed
+ * @problems: (element-type ApProblem): where to add what it could not read
+ *
+ * Returns: (nullable) (element-type ApGuest): the guests, NULL if @text is cut or not of that
+ *   program; the caller unrefs it.
+ */
+GPtrArray *
+ap_guests_from_json(const char *text, GPtrArray *problems);
+
+/**
+ * ap_guest_new:
+ * @name: its name
+ * @uuid: (nullable): its UUID
+ * @state: its state
+ *
+ * Returns: a guest without mdevs; the caller frees it with ap_guest_free().
+ */
+ApGuest *
+ap_guest_new(const char *name, const char *uuid, const char *state);
+
+/**
+ * ap_guest_free:
+ * @guest: (nullable): a guest
+ */
+void
+ap_guest_free(ApGuest *guest);
+
+/**
+ * ap_guest_add_mdev:
+ * @guest: a guest
+ * @uuid: UUID of an mdev
+ * @held: whether the running instance has it
+ *
+ * Adds it unless it is there.
+ */
+void
+ap_guest_add_mdev(ApGuest *guest, const char *uuid, gboolean held);
+
+/**
+ * ap_guest_names:
+ * @guest: a guest
+ * @uuid: UUID of an mdev
+ *
+ * Returns: whether its definition or its running instance names the mdev.
+ */
+gboolean
+ap_guest_names(const ApGuest *guest, const char *uuid);
+
+/**
+ * ap_guest_holds:
+ * @guest: a guest
+ * @uuid: UUID of an mdev
+ *
+ * Returns: whether its running instance has the mdev.
+ */
+gboolean
+ap_guest_holds(const ApGuest *guest, const char *uuid);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApGuest, ap_guest_free)

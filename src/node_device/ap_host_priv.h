@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the three files of the host reader share. */
+#pragma once
+
+#include "node_device/ap_host.h"
+
+/* Notes that @path cannot be understood; frees @error. */
+void
+ap_host_add_problem(ApHost *host, const char *path, GError *error);
+
+/* Reads the active matrices. */
+void
+ap_host_load_mdevs(ApHost *host);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The lock on the host's AP configuration, shared with s390-tools' chzdev and ap-check
+ * (util_lockfile): a file that holds its owner's process id and appears by link(2). */
+#pragma once
+
+#include "util/ap_root.h"
+
+#define AP_LOCK_PATH "/run/lock/s390apconfig.lock"
+
+/**
+ * ap_lock_take:
+ * @path: the lock file
+ * @owner: process id to write into it; the lock is stale once that process is gone
+ * @timeout_ms: how long to wait, in milliseconds; 0: one try
+ * @error: return location
+ *
+ * Takes the lock. A stale lock is renamed away, read again, then replaced, so that two who find
+ * it stale at once cannot both remove it. An owner of 1 is refused: init never goes away, and
+ * neither would the lock. Taking what @owner holds already succeeds.
+ *
+ * Errors: AP_ERROR_LOCKED (the message names pid and command of the holder), AP_ERROR_IO.
+ *
+ * Returns: whether @owner holds the lock now.
+ */
+gboolean
+ap_lock_take(const char *path, int owner, guint timeout_ms, GError **error);
+
+/**
+ * ap_lock_release:
+ * @path: the lock file
+ * @owner: process id that took it
+ *
+ * Gives the lock back; does nothing if it is not @owner's.
+ */
+void
+ap_lock_release(const char *path, int owner);
+
+/**
+ * ap_lock_is_held_by:
+ * @path: the lock file
+ * @owner: process id
+ *
+ * Returns: whether @owner holds the lock.
+ */
+gboolean
+ap_lock_is_held_by(const char *path, int owner);

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* An AP matrix: what one mdev holds. And sets of APQNs, which need not be rectangles. */
+#pragma once
+
+#include "util/ap_id.h"
+#include "util/ap_mask.h"
+
+/**
+ * ApMatrix:
+ * @adapters: APM
+ * @domains: AQM, the usage domains
+ * @control_domains: ADM
+ *
+ * The queues of a matrix are the product of @adapters and @domains: a single APQN cannot be left
+ * out.
+ */
+typedef struct {
+    ApMask adapters;
+    ApMask domains;
+    ApMask control_domains;
+} ApMatrix;
+
+/**
+ * ap_matrix_equal:
+ * @a: a matrix
+ * @b: a matrix
+ *
+ * Returns: whether all three masks are the same.
+ */
+gboolean
+ap_matrix_equal(const ApMatrix *a, const ApMatrix *b);
+
+/**
+ * ap_matrix_count_apqns:
+ * @matrix: a matrix
+ *
+ * Returns: how many queues it has, 0..65536.
+ */
+guint
+ap_matrix_count_apqns(const ApMatrix *matrix);
+
+/**
+ * ap_matrix_overlaps:
+ * @a: a matrix
+ * @b: a matrix
+ *
+ * Returns: whether some APQN is in both: exactly if both the adapters and the domains intersect.
+ */
+gboolean
+ap_matrix_overlaps(const ApMatrix *a, const ApMatrix *b);
+
+/**
+ * ap_matrix_intersection:
+ * @a: a matrix
+ * @b: a matrix
+ *
+ * Returns: the mask by mask intersection; its queues are the shared APQNs.
+ */
+ApMatrix
+ap_matrix_intersection(const ApMatrix *a, const ApMatrix *b);
+
+/**
+ * ApApqnSet:
+ * @domains: for each adapter the domains
+ *
+ * Any set of APQNs; 8 KiB. All zero is the empty set.
+ */
+typedef struct {
+    ApMask domains[AP_ID_MAX + 1];
+} ApApqnSet;
+
+/**
+ * ap_apqn_set_add:
+ * @set: a set
+ * @adapters: a mask
+ * @domains: a mask
+ *
+ * Adds the product of @adapters and @domains.
+ */
+void
+ap_apqn_set_add(ApApqnSet *set, const ApMask *adapters, const ApMask *domains);
+
+/**
+ * ap_apqn_set_add_all:
+ * @set: a set
+ * @other: a set
+ *
+ * Adds what is in @other.
+ */
+void
+ap_apqn_set_add_all(ApApqnSet *set, const ApApqnSet *other);
+
+/**
+ * ap_apqn_set_remove_all:
+ * @set: a set
+ * @other: a set
+ *
+ * Removes what is in @other.
+ */
+void
+ap_apqn_set_remove_all(ApApqnSet *set, const ApApqnSet *other);
+
+/**
+ * ap_apqn_set_is_subset:
+ * @set: a set
+ * @other: a set
+ *
+ * Returns: whether all of @set is in @other.
+ */
+gboolean
+ap_apqn_set_is_subset(const ApApqnSet *set, const ApApqnSet *other);
+
+/**
+ * ap_apqn_set_has:
+ * @set: a set
+ * @apqn: an APQN
+ *
+ * Returns: whether @apqn is in @set.
+ */
+gboolean
+ap_apqn_set_has(const ApApqnSet *set, ApApqn apqn);
+
+/**
+ * ap_apqn_set_count:
+ * @set: a set
+ *
+ * Returns: how many APQNs it holds.
+ */
+guint
+ap_apqn_set_count(const ApApqnSet *set);
+
+/**
+ * ap_apqn_set_next:
+ * @set: a set
+ * @position: (inout): 0 to begin with; afterwards where to go on
+ * @ret_apqn: (out): the next APQN in ascending order; untouched at the end
+ *
+ * Returns: whether there was one more.
+ */
+gboolean
+ap_apqn_set_next(const ApApqnSet *set, guint *position, ApApqn *ret_apqn);
+
+/**
+ * ap_apqn_set_append_rest:
+ * @set: a set
+ * @text: a message that names the first APQN of @set already
+ *
+ * Appends the other APQNs, a line each with "likewise", up to the 32nd; then how many more there
+ * are, and the rectangle that they all lie in.
+ */
+void
+ap_apqn_set_append_rest(const ApApqnSet *set, GString *text);

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The root directory that every path is derived from. */
+#include "util/ap_root.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#include "util/ap_error.h"
+
+/* As the kernel's MAXSYMLINKS. */
+#define LINKS_MAX 40
+
+/* Neither a fifo nor a terminal may make us wait or become ours. */
+#define READ_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+
+struct _ApRoot {
+    char *path;
+    int fd;
+};
+
+struct _ApDir {
+    const ApRoot *root; /* borrowed */
+    char *path;
+    DIR *stream;
+    GByteArray *buffer; /* what ap_dir_read() returned last */
+};
+
+
+ApRoot *
+ap_root_new(const char *path, GError **error)
+{
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    ApRoot *root;
+
+    if (fd < 0) {
+        int code = errno == ENOENT ? AP_ERROR_NOT_FOUND : AP_ERROR_IO;
+
+        g_set_error(error, AP_ERROR, code, "cannot use '%s' as root: %s", path, strerror(errno));
+        return NULL;
+    }
+    root = g_new0(ApRoot, 1);
+    root->path = g_canonicalize_filename(path, NULL);
+    root->fd = fd;
+    return root;
+}
+
+
+void
+ap_root_free(ApRoot *root)
+{
+    if (!root)
+        return;
+    close(root->fd);
+    g_free(root->path);
+    g_free(root);
+}
+
+
+gboolean
+ap_root_is_host(const ApRoot *root)
+{
+    return strcmp(root->path, "/") == 0;
+}
+
+
+const char *
+ap_root_get_path(const ApRoot *root)
+{
+    return root->path;
+}
+
+
+char *
+ap_root_describe(const ApRoot *root, const char *path)
+{
+    if (ap_root_is_host(root))
+        return g_strdup(path);
+    return g_strconcat(root->path, path, NULL);
+}
+
+
+/* Puts the components of @path in front of those that are still to be walked; @pending is a stack,
+ * the next component last. */
+static void
+push_components(GPtrArray *pending, const char *path)
+{
+    g_auto(GStrv) components = g_strsplit(path, "/", -1);
+
+    for (guint i = g_strv_length(components); i > 0; i--) {
+        if (strcmp(components[i - 1], "") != 0 && strcmp(components[i - 1], ".") != 0)
+            g_ptr_array_add(pending, g_strdup(components[i - 1]));
+    }
+}
+
+
+static void
+pop_component(GString *walked)
+{
+    const char *slash = strrchr(walked->str, '/');
+
+    g_string_truncate(walked, slash ? slash - walked->str : 0);
+}
+
+
+/* openat2(RESOLVE_IN_ROOT) by hand, for kernels before 5.6 and for qemu-user, which lack it. Not
+ * safe against somebody who changes the tree meanwhile. */
+static int
+walk_in_root(const ApRoot *root, const char *path, int flags)
+{
+    g_autoptr(GPtrArray) pending = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GString) walked = g_string_new(NULL);
+    guint n_links = 0;
+
+    push_components(pending, path);
+    while (pending->len > 0) {
+        g_autofree char *name = g_ptr_array_steal_index(pending, pending->len - 1);
+        gboolean keep = (flags & O_NOFOLLOW) && pending->len == 0;
+        char target[4096];
+        ssize_t length;
+
+        if (strcmp(name, "..") == 0) {
+            pop_component(walked);
+            continue;
+        }
+        g_string_append_printf(walked, "%s%s", walked->len ? "/" : "", name);
+        length = keep ? -1 : readlinkat(root->fd, walked->str, target, sizeof(target) - 1);
+        if (length < 0)
+            continue;
+        if (++n_links > LINKS_MAX) {
+            errno = ELOOP;
+            return -1;
+        }
+        target[length] = '\0';
+        pop_component(walked);
+        if (target[0] == '/')
+            g_string_truncate(walked, 0);
+        push_components(pending, target);
+    }
+    return openat(root->fd, walked->len ? walked->str : ".", flags | O_NOFOLLOW);
+}
+
+
+/* Returns -1 with errno, as open(2) does. */
+static int
+open_in_root(const ApRoot *root, const char *path, int flags)
+{
+    struct open_how how = { .flags = flags, .resolve = RESOLVE_IN_ROOT };
+    int fd = syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
+
+    if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+        return fd;
+    return walk_in_root(root, path, flags);
+}
+
+
+static void
+set_read_error(GError **error, const ApRoot *root, const char *path, int errnum)
+{
+    g_autofree char *full = ap_root_describe(root, path);
+    gboolean missing = errnum == ENOENT || errnum == ENOTDIR;
+
+    g_set_error(error, AP_ERROR, missing ? AP_ERROR_NOT_FOUND : AP_ERROR_IO, "cannot read %s: %s",
+                full, strerror(errnum));
+}
+
+
+/* Reads all of @fd into @buffer, a NUL behind it. The error does not name the file. */
+static gboolean
+read_fd(int fd, gsize max, GByteArray *buffer, GError **error)
+{
+    struct stat st;
+    gsize length = 0;
+
+    if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
+        g_set_error(error, AP_ERROR, AP_ERROR_IO, "not a regular file");
+        return FALSE;
+    }
+    for (;;) {
+        ssize_t n;
+
+        if (length + 1 >= buffer->len)
+            g_byte_array_set_size(buffer, length + AP_ROOT_ATTRIBUTE_MAX + 1);
+        n = read(fd, buffer->data + length, buffer->len - length - 1);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            g_set_error(error, AP_ERROR, AP_ERROR_IO, "%s", strerror(errno));
+            return FALSE;
+        }
+        if (n == 0)
+            break;
+        length += n;
+        if (length > max) {
+            g_set_error(error, AP_ERROR, AP_ERROR_IO, "larger than %" G_GSIZE_FORMAT " bytes",
+                        max);
+            return FALSE;
+        }
+    }
+    buffer->data[length] = '\0';
+    g_byte_array_set_size(buffer, length);
+    return TRUE;
+}
+
+
+char *
+ap_root_read(const ApRoot *root, const char *path, gsize max, gsize *ret_length, GError **error)
+{
+    g_autoptr(GByteArray) buffer = g_byte_array_new();
+    int fd = open_in_root(root, path, READ_FLAGS);
+    gboolean ok;
+
+    if (fd < 0) {
+        set_read_error(error, root, path, errno);
+        return NULL;
+    }
+    ok = read_fd(fd, max, buffer, error);
+    close(fd);
+    if (!ok) {
+        g_autofree char *full = ap_root_describe(root, path);
+
+        g_prefix_error(error, "cannot read %s: ", full);
+        return NULL;
+    }
+    if (ret_length)
+        *ret_length = buffer->len;
+    return (char *)g_byte_array_free(g_steal_pointer(&buffer), FALSE);
+}
+
+
+char *
+ap_root_read_line(const ApRoot *root, const char *path)
+{
+    char *text = ap_root_read(root, path, AP_ROOT_ATTRIBUTE_MAX, NULL, NULL);
+
+    if (text && g_str_has_suffix(text, "\n"))
+        text[strlen(text) - 1] = '\0';
+    return text;
+}
+
+
+char *
+ap_root_read_link(const ApRoot *root, const char *path)
+{
+    int fd = open_in_root(root, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    char target[4096];
+    ssize_t length;
+
+    if (fd < 0)
+        return NULL;
+    length = readlinkat(fd, "", target, sizeof(target) - 1);
+    close(fd);
+    if (length < 0)
+        return NULL;
+    target[length] = '\0';
+    return g_path_get_basename(target);
+}
+
+
+gboolean
+ap_root_exists(const ApRoot *root, const char *path)
+{
+    int fd = open_in_root(root, path, O_PATH | O_CLOEXEC);
+
+    if (fd < 0)
+        return FALSE;
+    close(fd);
+    return TRUE;
+}
+
+
+static int
+compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+
+GPtrArray *
+ap_root_list(const ApRoot *root, const char *path, GError **error)
+{
+    g_autoptr(ApDir) dir = ap_dir_open(root, path, error);
+    GPtrArray *names;
+    const char *name;
+
+    if (!dir)
+        return NULL;
+    names = g_ptr_array_new_with_free_func(g_free);
+    while ((name = ap_dir_next(dir)))
+        g_ptr_array_add(names, g_strdup(name));
+    g_ptr_array_sort(names, compare_names);
+    return names;
+}
+
+
+ApDir *
+ap_dir_open(const ApRoot *root, const char *path, GError **error)
+{
+    int fd = open_in_root(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
+    ApDir *dir;
+
+    if (!stream) {
+        set_read_error(error, root, path, errno);
+        if (fd >= 0)
+            close(fd);
+        return NULL;
+    }
+    dir = g_new0(ApDir, 1);
+    dir->root = root;
+    dir->path = g_strdup(path);
+    dir->stream = stream;
+    dir->buffer = g_byte_array_new();
+    return dir;
+}
+
+
+void
+ap_dir_free(ApDir *dir)
+{
+    if (!dir)
+        return;
+    closedir(dir->stream);
+    g_byte_array_unref(dir->buffer);
+    g_free(dir->path);
+    g_free(dir);
+}
+
+
+const char *
+ap_dir_next(ApDir *dir)
+{
+    struct dirent *entry;
+
+    while ((entry = readdir(dir->stream))) {
+        if (entry->d_name[0] != '.')
+            return entry->d_name;
+    }
+    return NULL;
+}
+
+
+/* Most entries are plain files: only a link pays for being resolved inside the root. */
+static int
+open_entry(ApDir *dir, const char *name, const char *path)
+{
+    int fd = openat(dirfd(dir->stream), name, READ_FLAGS | O_NOFOLLOW);
+
+    if (fd < 0 && errno == ELOOP)
+        return open_in_root(dir->root, path, READ_FLAGS);
+    return fd;
+}
+
+
+const char *
+ap_dir_read(ApDir *dir, const char *name, gsize max, gsize *ret_length, GError **error)
+{
+    g_autofree char *path = g_build_filename(dir->path, name, NULL);
+    int fd = open_entry(dir, name, path);
+    gboolean ok;
+
+    if (fd < 0) {
+        set_read_error(error, dir->root, path, errno);
+        return NULL;
+    }
+    ok = read_fd(fd, max, dir->buffer, error);
+    close(fd);
+    if (!ok) {
+        g_autofree char *full = ap_root_describe(dir->root, path);
+
+        g_prefix_error(error, "cannot read %s: ", full);
+        return NULL;
+    }
+    *ret_length = dir->buffer->len;
+    return (const char *)dir->buffer->data;
+}

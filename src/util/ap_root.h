@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The root directory that every path is derived from: "/" on a host, a copied tree for a captured
+ * one. Links are resolved inside the root, and only regular files are read. */
+#pragma once
+
+#include <glib.h>
+
+/* Limits for ap_root_read(), in bytes. */
+#define AP_ROOT_ATTRIBUTE_MAX 4096                /* a sysfs attribute: one page */
+#define AP_ROOT_SMALL_MAX (1024 * 1024)           /* definitions, rules, configuration */
+#define AP_ROOT_LARGE_MAX (64 * 1024 * 1024)      /* domain XML */
+
+typedef struct _ApRoot ApRoot;
+typedef struct _ApDir ApDir;
+
+/**
+ * ap_root_new:
+ * @path: a directory
+ * @error: return location
+ *
+ * Errors: AP_ERROR_NOT_FOUND, AP_ERROR_IO.
+ *
+ * Returns: (nullable): the root; the caller frees it with ap_root_free().
+ */
+ApRoot *
+ap_root_new(const char *path, GError **error);
+
+/**
+ * ap_root_free:
+ * @root: (nullable): a root
+ */
+void
+ap_root_free(ApRoot *root);
+
+/**
+ * ap_root_is_host:
+ * @root: a root
+ *
+ * Returns: whether @root is "/", this very host. On no other root is anything written.
+ */
+gboolean
+ap_root_is_host(const ApRoot *root);
+
+/**
+ * ap_root_get_path:
+ * @root: a root
+ *
+ * Returns: the directory as it was given; borrowed from @root.
+ */
+const char *
+ap_root_get_path(const ApRoot *root);
+
+/**
+ * ap_root_describe:
+ * @root: a root
+ * @path: a path inside the root, absolute
+ *
+ * Returns: the path for messages, the root's own in front of it unless that is "/"; the caller
+ *   frees it.
+ */
+char *
+ap_root_describe(const ApRoot *root, const char *path);
+
+/**
+ * ap_root_read:
+ * @root: a root
+ * @path: a path inside the root, absolute
+ * @max: how many bytes the file may have
+ * @ret_length: (out) (optional): how many it has
+ * @error: return location
+ *
+ * Errors: AP_ERROR_NOT_FOUND; AP_ERROR_IO if it cannot be read, is no regular file or larger than
+ *   @max.
+ *
+ * Returns: (nullable): the content, with a NUL behind it; the caller frees it.
+ */
+char *
+ap_root_read(const ApRoot *root, const char *path, gsize max, gsize *ret_length, GError **error);
+
+/**
+ * ap_root_read_line:
+ * @root: a root
+ * @path: a sysfs attribute inside the root, absolute
+ *
+ * For attributes that may be missing.
+ *
+ * Returns: (nullable): the content without the newline at its end, NULL if it cannot be read; the
+ *   caller frees it.
+ */
+char *
+ap_root_read_line(const ApRoot *root, const char *path);
+
+/**
+ * ap_root_read_link:
+ * @root: a root
+ * @path: a link inside the root, absolute
+ *
+ * The link itself is not followed, so that a captured "driver" link needs no driver.
+ *
+ * Returns: (nullable): the last component of what the link says, NULL if it is no link; the
+ *   caller frees it.
+ */
+char *
+ap_root_read_link(const ApRoot *root, const char *path);
+
+/**
+ * ap_root_exists:
+ * @root: a root
+ * @path: a path inside the root, absolute
+ *
+ * Returns: whether there is something that @path leads to.
+ */
+gboolean
+ap_root_exists(const ApRoot *root, const char *path);
+
+/**
+ * ap_root_list:
+ * @root: a root
+ * @path: a directory inside the root, absolute
+ * @error: return location
+ *
+ * Errors: AP_ERROR_NOT_FOUND, AP_ERROR_IO.
+ *
+ * Returns: (nullable) (element-type utf8): the names in it, sorted, without dot files; the caller
+ *   unrefs it.
+ */
+GPtrArray *
+ap_root_list(const ApRoot *root, const char *path, GError **error);
+
+/**
+ * ap_dir_open:
+ * @root: a root; must live as long as the directory
+ * @path: a directory inside the root, absolute
+ * @error: return location
+ *
+ * For directories of which many files are read: saves resolving the path each time.
+ *
+ * Errors: AP_ERROR_NOT_FOUND, AP_ERROR_IO.
+ *
+ * Returns: (nullable): the directory; the caller frees it with ap_dir_free().
+ */
+ApDir *
+ap_dir_open(const ApRoot *root, const char *path, GError **error);
+
+/**
+ * ap_dir_free:
+ * @dir: (nullable): a directory
+ */
+void
+ap_dir_free(ApDir *dir);
+
+/**
+ * ap_dir_next:
+ * @dir: a directory
+ *
+ * Returns: (nullable): the next name in the directory's own order, without dot files, NULL at the
+ *   end; valid until the next call.
+ */
+const char *
+ap_dir_next(ApDir *dir);
+
+/**
+ * ap_dir_read:
+ * @dir: a directory
+ * @name: a name in it
+ * @max: how many bytes the file may have
+ * @ret_length: (out): how many it has
+ * @error: return location
+ *
+ * Errors: as ap_root_read().
+ *
+ * Returns: (nullable): the content, with a NUL behind it; valid until the next call.
+ */
+const char *
+ap_dir_read(ApDir *dir, const char *name, gsize max, gsize *ret_length, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApRoot, ap_root_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApDir, ap_dir_free)

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* virt-ap capture: a copy of what the other commands read, for support. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#include "conf/ap_domain_xml.h"
+#include "conf/ap_udev_rule.h"
+#include "out.h"
+#include "util/ap_error.h"
+
+/* Attributes that are read. `matrix` and `guest_matrix` are not among them, see
+ * capture_mdev(). */
+static const char *const bus_attrs[] = {
+    "ap_adapter_mask", "ap_control_domain_mask", "ap_usage_domain_mask", "ap_max_adapter_id",
+    "ap_max_domain_id", "apmask", "aqmask", "bindings", "features", "ap_domain", NULL,
+};
+static const char *const card_attrs[] = {
+    "type",   "hwtype",  "raw_hwtype", "ap_functions", "config",
+    "chkstop", "online", "serialnr",   "uevent",       NULL,
+};
+static const char *const queue_attrs[] = {
+    "config", "chkstop", "online", "status", "ap_functions", "driver_override", "uevent", NULL,
+};
+static const char *const mdev_attrs[] = { "ap_config", "control_domains", NULL };
+static const char *const listed_attrs[] = { "matrix", "guest_matrix", NULL };
+static const char *const file_list[] = { AP_UDEV_RULE_PATH, AP_CONFIG_PATH, NULL };
+
+/* A capture while it is made. */
+typedef struct {
+    const ApRoot *root;
+    const char *dir;
+} Capture;
+
+
+static gboolean
+set_write_error(GError **error, const char *path)
+{
+    g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot write %s: %s", path, strerror(errno));
+    return FALSE;
+}
+
+
+/* The place of @path in the capture, its directory made. */
+static char *
+make_target(const Capture *capture, const char *path, GError **error)
+{
+    g_autofree char *target = g_strconcat(capture->dir, path, NULL);
+    g_autofree char *dir = g_path_get_dirname(target);
+
+    if (g_mkdir_with_parents(dir, 0700) < 0) {
+        set_write_error(error, dir);
+        return NULL;
+    }
+    return g_steal_pointer(&target);
+}
+
+
+static gboolean
+write_file(const Capture *capture, const char *path, const char *text, gsize length,
+           GError **error)
+{
+    g_autofree char *target = make_target(capture, path, error);
+    g_autoptr(GError) local = NULL;
+
+    if (!target)
+        return FALSE;
+    if (g_file_set_contents_full(target, text, length, G_FILE_SET_CONTENTS_NONE, 0600, &local))
+        return TRUE;
+    g_set_error(error, AP_ERROR, AP_ERROR_IO, "%s", local->message);
+    return FALSE;
+}
+
+
+/* Copies a file; one that cannot be read is left out. */
+static gboolean
+copy_file(const Capture *capture, const char *path, GError **error)
+{
+    g_autofree char *text = NULL;
+    gsize length;
+
+    text = ap_root_read(capture->root, path, AP_ROOT_SMALL_MAX, &length, NULL);
+    return !text || write_file(capture, path, text, length, error);
+}
+
+
+static gboolean
+copy_attrs(const Capture *capture, const char *dir, const char *const *attrs, GError **error)
+{
+    for (; *attrs; attrs++) {
+        g_autofree char *path = g_strconcat(dir, "/", *attrs, NULL);
+
+        if (!copy_file(capture, path, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
+/* Only the last component of a link is ever looked at. */
+static gboolean
+copy_link(const Capture *capture, const char *path, GError **error)
+{
+    g_autofree char *name = ap_root_read_link(capture->root, path);
+    g_autofree char *target = NULL;
+
+    if (!name)
+        return TRUE;
+    target = make_target(capture, path, error);
+    if (!target)
+        return FALSE;
+    return symlink(name, target) == 0 || set_write_error(error, target);
+}
+
+
+static gboolean
+capture_queue(const Capture *capture, const char *card_dir, const char *name, GError **error)
+{
+    g_autofree char *dir = g_strconcat(card_dir, "/", name, NULL);
+    g_autofree char *driver = g_strconcat(dir, "/driver", NULL);
+    g_autofree char *listed = g_strconcat("/sys/bus/ap/devices/", name, NULL);
+
+    return copy_attrs(capture, dir, queue_attrs, error) && copy_link(capture, driver, error) &&
+           copy_link(capture, listed, error);
+}
+
+
+static gboolean
+capture_card(const Capture *capture, const char *name, GError **error)
+{
+    g_autofree char *dir = g_strconcat("/sys/devices/ap/", name, NULL);
+    g_autofree char *listed = g_strconcat("/sys/bus/ap/devices/", name, NULL);
+    g_autoptr(GPtrArray) names = ap_root_list(capture->root, dir, NULL);
+    ApApqn apqn;
+
+    if (!copy_attrs(capture, dir, card_attrs, error) || !copy_link(capture, listed, error))
+        return FALSE;
+    for (guint i = 0; names && i < names->len; i++) {
+        if (ap_apqn_parse(names->pdata[i], &apqn) &&
+            !capture_queue(capture, dir, names->pdata[i], error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
+static gboolean
+capture_mdev(const Capture *capture, const ApHost *host, const char *uuid, GError **error)
+{
+    g_autofree char *dir = g_strconcat(AP_HOST_MATRIX_DIR "/", uuid, NULL);
+    const ApActiveMdev *mdev = ap_host_find_mdev(host, uuid);
+
+    /* The kernel must not be made to print a matrix that it has no room for. */
+    if (mdev && mdev->listable && !copy_attrs(capture, dir, listed_attrs, error))
+        return FALSE;
+    return copy_attrs(capture, dir, mdev_attrs, error);
+}
+
+
+static gboolean
+capture_sysfs(const Capture *capture, GError **error)
+{
+    g_autoptr(ApHost) host = ap_host_load(capture->root);
+    g_autoptr(GPtrArray) cards = ap_root_list(capture->root, "/sys/devices/ap", NULL);
+    g_autoptr(GPtrArray) mdevs = ap_root_list(capture->root, AP_HOST_MATRIX_DIR, NULL);
+    const char *const features[] = { "features", NULL };
+    guint adapter;
+
+    if (!copy_attrs(capture, "/sys/bus/ap", bus_attrs, error) ||
+        !copy_attrs(capture, AP_HOST_MATRIX_DIR, features, error))
+        return FALSE;
+    for (guint i = 0; cards && i < cards->len; i++) {
+        if (ap_card_parse(cards->pdata[i], &adapter) &&
+            !capture_card(capture, cards->pdata[i], error))
+            return FALSE;
+    }
+    for (guint i = 0; mdevs && i < mdevs->len; i++) {
+        if (g_uuid_string_is_valid(mdevs->pdata[i]) &&
+            !capture_mdev(capture, host, mdevs->pdata[i], error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
+static gboolean
+capture_definitions(const Capture *capture, GError **error)
+{
+    g_autoptr(GPtrArray) names = ap_root_list(capture->root, AP_DEFS_DIR, NULL);
+
+    for (guint i = 0; names && i < names->len; i++) {
+        g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", names->pdata[i], NULL);
+
+        if (!copy_file(capture, path, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
+/* Copies what we need of a domain XML. What cannot be parsed cannot be stripped, and is left out. */
+static gboolean
+capture_domain(const Capture *capture, const char *path, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autofree char *stripped = NULL;
+    g_autofree char *text = NULL;
+    gsize length;
+
+    text = ap_root_read(capture->root, path, AP_ROOT_LARGE_MAX, &length, &local);
+    stripped = text ? ap_domain_xml_strip(text, length, &local) : NULL;
+    if (!stripped) {
+        fprintf(stderr, "warning: left out: %s: %s\n", path, local->message);
+        return TRUE;
+    }
+    return write_file(capture, path, stripped, strlen(stripped), error);
+}
+
+
+static gboolean
+capture_domains(const Capture *capture, const char *dir, GError **error)
+{
+    g_autoptr(GPtrArray) names = ap_root_list(capture->root, dir, NULL);
+
+    for (guint i = 0; names && i < names->len; i++) {
+        g_autofree char *path = g_strconcat(dir, "/", names->pdata[i], NULL);
+
+        if (g_str_has_suffix(names->pdata[i], ".xml") && !capture_domain(capture, path, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
+static gboolean
+capture_autostart(const Capture *capture, GError **error)
+{
+    const char *dir = "/etc/libvirt/qemu/autostart";
+    g_autoptr(GPtrArray) names = ap_root_list(capture->root, dir, NULL);
+
+    for (guint i = 0; names && i < names->len; i++) {
+        g_autofree char *path = g_strconcat(dir, "/", names->pdata[i], NULL);
+
+        if (!copy_link(capture, path, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
+/* Of /proc/cpuinfo only the line that tells the CRYCB's format. */
+static gboolean
+capture_facilities(const Capture *capture, GError **error)
+{
+    g_autofree char *text =
+        ap_root_read(capture->root, "/proc/cpuinfo", AP_ROOT_SMALL_MAX, NULL, NULL);
+    const char *line = text ? strstr(text, "\nfacilities") : NULL;
+    g_autofree char *kept = NULL;
+
+    if (!line)
+        return TRUE;
+    kept = g_strndup(line, 1 + strcspn(line + 1, "\n") + 1);
+    return write_file(capture, "/proc/cpuinfo", kept, strlen(kept), error);
+}
+
+
+static gboolean
+capture_all(const Capture *capture, GError **error)
+{
+    for (const char *const *path = file_list; *path; path++) {
+        if (!copy_file(capture, *path, error))
+            return FALSE;
+    }
+    return capture_sysfs(capture, error) && capture_definitions(capture, error) &&
+           capture_domains(capture, "/etc/libvirt/qemu", error) &&
+           capture_domains(capture, "/run/libvirt/qemu", error) &&
+           capture_autostart(capture, error) && capture_facilities(capture, error);
+}
+
+
+static void
+remove_tree(const char *path)
+{
+    g_autoptr(GDir) dir =
+        g_file_test(path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open(path, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *child = g_build_filename(path, name, NULL);
+
+        remove_tree(child);
+    }
+    remove(path);
+}
+
+
+static int
+run(const CmdContext *context, char **args, GError **error)
+{
+    g_autofree char *dir = g_canonicalize_filename(args[0], NULL);
+    g_autofree char *partial = g_strdup_printf("%s.partial.%d", dir, (int)getpid());
+    Capture capture = { context->root, partial };
+
+    if (g_file_test(dir, G_FILE_TEST_EXISTS) || g_file_test(dir, G_FILE_TEST_IS_SYMLINK)) {
+        g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
+                    "'%s' exists already: wanted a new directory", args[0]);
+        return 2;
+    }
+    if (mkdir(partial, 0700) < 0) {
+        set_write_error(error, partial);
+        return 4;
+    }
+    if (!capture_all(&capture, error)) {
+        remove_tree(partial);
+        return 4;
+    }
+    if (rename(partial, dir) < 0) {
+        set_write_error(error, dir);
+        remove_tree(partial);
+        return 4;
+    }
+    if (context->json)
+        return out_print(out_new()) ? 0 : 4;
+    printf("captured in %s\nlook at it with: virt-ap --root %s map\n", args[0], args[0]);
+    return fflush(stdout) == 0 ? 0 : 4;
+}
+
+
+const Cmd cmd_capture = {
+    .name = "capture",
+    .args = "DIR",
+    .summary = "Copy what virt-ap reads of this host",
+    .description = "Copies masks, cards, queues, matrices, definitions and the configuration to "
+                   "DIR, which must not exist. Of domain XML it keeps name, uuid, type, os type, "
+                   "cpu, mdev hostdevs and our metadata, no more: the rest can hold passwords.",
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+};

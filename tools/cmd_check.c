@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* virt-ap check: what would go wrong. */
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/ap_domain_xml.h"
+#include "conf/ap_nodedev_xml.h"
+#include "conf/ap_xml.h"
+#include "out.h"
+#include "util/ap_error.h"
+
+/* The phases that a definition goes through. */
+#define DEFINITION_PHASES (AP_PHASE_BIT(AP_PHASE_DEFINE) | AP_PHASE_BIT(AP_PHASE_START))
+
+/* One run of the command. */
+typedef struct {
+    ApInventory *inventory;
+    guint phases; /* of --phase; 0: those that apply */
+    GPtrArray *findings;
+} Check;
+
+
+static gboolean
+is_file(const char *arg)
+{
+    return strchr(arg, '/') || g_str_has_suffix(arg, ".xml") || strcmp(arg, "-") == 0;
+}
+
+
+/* Reads a file of the caller's, not of the root's; "-" is standard input. */
+static char *
+read_file(const char *arg, gsize *ret_length, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    const char *path = strcmp(arg, "-") == 0 ? "/dev/stdin" : arg;
+    char *text;
+
+    if (g_file_get_contents(path, &text, ret_length, &local))
+        return text;
+    g_set_error(error, AP_ERROR, AP_ERROR_IO, "%s", local->message);
+    return NULL;
+}
+
+
+static void
+take_findings(Check *check, GPtrArray *findings)
+{
+    g_ptr_array_extend_and_steal(check->findings, findings);
+}
+
+
+static gboolean
+check_nodedev(Check *check, const char *text, gsize length, GError **error)
+{
+    g_autoptr(ApMdevDef) def = ap_nodedev_xml_parse(text, length, error);
+    ApCandidate candidate = { .def = def };
+
+    if (!def)
+        return FALSE;
+    candidate.uuid = def->uuid;
+    take_findings(check, ap_conflict_check(check->inventory, &candidate,
+                                           check->phases ? check->phases : DEFINITION_PHASES));
+    return TRUE;
+}
+
+
+static gboolean
+check_domain(Check *check, const char *text, gsize length, GError **error)
+{
+    g_autoptr(ApDomainDef) def = ap_domain_xml_parse(text, length, error);
+    g_autoptr(ApGuest) guest = NULL;
+    const ApGuest *known;
+
+    if (!def)
+        return FALSE;
+    known = ap_inventory_find_guest(check->inventory, def->name);
+    guest = ap_guest_new(def->name, def->uuid, known ? known->state : def->state);
+    guest->autostart = known && known->autostart;
+    for (guint i = 0; i < def->mdevs->len; i++)
+        ap_guest_add_mdev(guest, def->mdevs->pdata[i], FALSE);
+    take_findings(check, ap_conflict_check_guest(check->inventory, guest, check->phases));
+    return TRUE;
+}
+
+
+static gboolean
+check_file(Check *check, const char *arg, GError **error)
+{
+    g_autofree char *root_name = NULL;
+    g_autofree char *text = NULL;
+    gsize length;
+    gboolean ok;
+
+    text = read_file(arg, &length, error);
+    if (!text)
+        return FALSE;
+    root_name = ap_xml_get_root_name(text, length, error);
+    if (!root_name) {
+        g_prefix_error(error, "%s: ", arg);
+        return FALSE;
+    }
+    ok = strcmp(root_name, "device") == 0 ? check_nodedev(check, text, length, error)
+                                          : check_domain(check, text, length, error);
+    if (!ok)
+        g_prefix_error(error, "%s: ", arg);
+    return ok;
+}
+
+
+/* Whether the mdev's own file is among what could not be read. */
+static gboolean
+is_unreadable(Check *check, const char *uuid)
+{
+    GPtrArray *problems = ap_inventory_get_problems(check->inventory);
+
+    for (guint i = 0; i < problems->len; i++) {
+        const ApProblem *problem = problems->pdata[i];
+
+        if (g_strcmp0(problem->mdev, uuid) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+
+static gboolean
+check_mdev(Check *check, const char *uuid, GError **error)
+{
+    const ApOwner *owner = ap_inventory_find(check->inventory, uuid);
+    ApCandidate candidate = { .uuid = uuid };
+    guint phases = DEFINITION_PHASES;
+
+    if (!owner && !is_unreadable(check, uuid)) {
+        g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
+                    "mdev %s is neither active nor defined\nsee `virt-ap list`", uuid);
+        return FALSE;
+    }
+    if (owner && owner->active) {
+        candidate.active = TRUE;
+        candidate.matrix = owner->live;
+        phases = AP_PHASE_BIT(AP_PHASE_LIVE);
+    } else if (owner) {
+        candidate.def = owner->definition->def;
+    }
+    take_findings(check, ap_conflict_check(check->inventory, &candidate,
+                                           check->phases ? check->phases : phases));
+    return TRUE;
+}
+
+
+static gboolean
+check_guest(Check *check, const char *name, GError **error)
+{
+    const ApGuest *guest = ap_inventory_find_guest(check->inventory, name);
+    g_autofree char *printable = ap_text_printable(name);
+
+    if (!guest) {
+        g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
+                    "no guest '%s'\na file needs a / or .xml in its name; see `virt-ap list`",
+                    printable);
+        return FALSE;
+    }
+    take_findings(check, ap_conflict_check_guest(check->inventory, guest, check->phases));
+    return TRUE;
+}
+
+
+static gboolean
+check_arg(Check *check, const char *arg, GError **error)
+{
+    g_autofree char *uuid = NULL;
+
+    if (is_file(arg))
+        return check_file(check, arg, error);
+    uuid = ap_uuid_normalize(arg);
+    if (uuid)
+        return check_mdev(check, uuid, error);
+    return check_guest(check, arg, error);
+}
+
+
+/* Without a bus there may still be definitions and guests to judge. */
+static gboolean
+audit(Check *check, GError **error)
+{
+    GPtrArray *guests = ap_inventory_get_guests(check->inventory);
+
+    if (guests->len == 0 && ap_inventory_get_owners(check->inventory)->len == 0 &&
+        ap_inventory_get_problems(check->inventory)->len == 0 &&
+        !cmd_require_bus(check->inventory, error))
+        return FALSE;
+    take_findings(check, ap_conflict_audit(check->inventory));
+    return TRUE;
+}
+
+
+static gboolean
+read_phase(const CmdContext *context, gboolean has_args, guint *ret_phases, GError **error)
+{
+    ApPhase phase;
+
+    *ret_phases = 0;
+    if (!context->phase)
+        return TRUE;
+    if (!ap_phase_from_string(context->phase, &phase)) {
+        g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
+                    "unknown phase '%s': wanted define, start, live, stop, guest, free or audit",
+                    context->phase);
+        return FALSE;
+    }
+    if (!has_args && phase != AP_PHASE_AUDIT) {
+        g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
+                    "--phase %s needs to know what is to be checked", context->phase);
+        return FALSE;
+    }
+    if (phase != AP_PHASE_AUDIT)
+        *ret_phases = AP_PHASE_BIT(phase);
+    return TRUE;
+}
+
+
+static void
+print_text(const GPtrArray *findings)
+{
+    for (guint i = 0; i < findings->len; i++) {
+        const ApFinding *finding = findings->pdata[i];
+        g_autofree char *text = ap_finding_to_text(finding);
+
+        printf("%s: %s", ap_severity_to_string(finding->severity),
+               ap_code_to_string(finding->code));
+        if (finding->mdev)
+            printf(": mdev %s", finding->mdev);
+        if (finding->guest)
+            printf(" of guest '%s'", finding->guest);
+        printf("\n  %s\n", text);
+    }
+    if (findings->len == 0)
+        printf("nothing found\n");
+}
+
+
+static gboolean
+print_json(const GPtrArray *findings)
+{
+    JsonObject *result = out_new();
+    JsonObject *array = json_object_new_array();
+
+    for (guint i = 0; i < findings->len; i++) {
+        JsonObject *object = json_object_new_object();
+
+        out_finding(object, findings->pdata[i]);
+        json_object_array_add(array, object);
+    }
+    json_object_object_add(result, "findings", array);
+    return out_print(result);
+}
+
+
+static int
+run(const CmdContext *context, char **args, GError **error)
+{
+    g_autoptr(ApInventory) inventory = NULL;
+    g_autoptr(GPtrArray) findings = ap_finding_list_new();
+    Check check = { .findings = findings };
+
+    if (!read_phase(context, args[0] != NULL, &check.phases, error))
+        return 2;
+    inventory = cmd_load_inventory(context, error);
+    if (!inventory)
+        return 4;
+    check.inventory = inventory;
+    if (!args[0] && !audit(&check, error))
+        return 4;
+    for (char **arg = args; *arg; arg++) {
+        if (!check_arg(&check, *arg, error))
+            return 4;
+    }
+    ap_finding_list_settle(findings);
+    if (context->json ? !print_json(findings) : (print_text(findings), fflush(stdout) != 0))
+        return 4;
+    return ap_finding_list_severity(findings) == AP_SEVERITY_REJECT ? 1 : 0;
+}
+
+
+const Cmd cmd_check = {
+    .name = "check",
+    .args = "[ARG ...]",
+    .summary = "Tell what would go wrong",
+    .description = "ARG with a / in it, ending in .xml, or - is a file: node-device XML or domain "
+                   "XML. A UUID is an mdev, anything else a guest. Without ARG everything is "
+                   "audited. Changes nothing.",
+    .max_args = -1,
+    .takes_phase = TRUE,
+    .run = run,
+};

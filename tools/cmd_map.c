@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* virt-ap map: whose is each queue, at one look. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "out.h"
+
+/* Letters for matrices; more than that share the last sign. */
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define TOO_MANY '+'
+#define HOST '#'
+#define FREE '.'
+
+/* Columns further apart are easier to read, but a terminal has 80. */
+#define WIDE_COLUMNS_MAX 22
+
+/* Colours of the letters, in turn: terminal escape sequences. */
+static const char *const colours[] = { "\033[32m", "\033[33m", "\033[34m", "\033[35m",
+                                       "\033[36m", "\033[31m" };
+
+/* The map while it is drawn. */
+typedef struct {
+    ApInventory *inventory;
+    ApHost *host;
+    GPtrArray *owners;
+    ApMask domains;
+    gboolean colour;
+    guint width; /* of a column */
+} Map;
+
+
+static char
+get_letter(guint index)
+{
+    return index < strlen(LETTERS) ? LETTERS[index] : TOO_MANY;
+}
+
+
+static guint
+index_of(const Map *map, const ApOwner *owner)
+{
+    guint index = 0;
+
+    g_ptr_array_find(map->owners, owner, &index);
+    return index;
+}
+
+
+/* The first definition that claims the queue, though nobody has it now. */
+static const ApOwner *
+find_definition(const Map *map, ApApqn apqn)
+{
+    for (guint i = 0; i < map->owners->len; i++) {
+        const ApOwner *owner = map->owners->pdata[i];
+        const ApDefinition *definition = owner->definition;
+
+        if (definition && ap_mask_has(&definition->matrix.adapters, apqn.adapter) &&
+            ap_mask_has(&definition->matrix.domains, apqn.domain))
+            return owner;
+    }
+    return NULL;
+}
+
+
+/* The sign of one queue; *@ret_index is its matrix, -1 if it has none. */
+static char
+get_sign(const Map *map, ApApqn apqn, int *ret_index)
+{
+    const ApOwner *owner = ap_inventory_get_owner_of(map->inventory, apqn);
+
+    *ret_index = -1;
+    if (owner) {
+        *ret_index = index_of(map, owner);
+        return get_letter(*ret_index);
+    }
+    if (!ap_mask_has(&map->host->adapters, apqn.adapter) ||
+        !ap_mask_has(&map->host->domains, apqn.domain))
+        return ' ';
+    if (ap_host_owns(map->host, apqn))
+        return HOST;
+    owner = find_definition(map, apqn);
+    if (!owner)
+        return FREE;
+    *ret_index = index_of(map, owner);
+    return g_ascii_tolower(get_letter(*ret_index));
+}
+
+
+static void
+draw_sign(const Map *map, ApApqn apqn)
+{
+    int index;
+    char sign = get_sign(map, apqn, &index);
+
+    printf("%*s", (int)map->width - 1, "");
+    if (map->colour && index >= 0)
+        printf("%s%c\033[0m", colours[index % G_N_ELEMENTS(colours)], sign);
+    else
+        putchar(sign);
+}
+
+
+static void
+draw_row(const Map *map, guint adapter)
+{
+    g_autoptr(ApCard) card = ap_host_read_card(map->host, adapter);
+
+    printf("  %02x   ", adapter);
+    for (int d = ap_mask_next(&map->domains, 0); d >= 0; d = ap_mask_next(&map->domains, d + 1))
+        draw_sign(map, (ApApqn){ adapter, d });
+    if (card && card->type)
+        printf("   %s", card->type);
+    if (card && card->mode)
+        printf(" %s", card->mode);
+    if (card && card->configured == 0)
+        printf(" deconfigured");
+    if (card && card->checkstopped == 1)
+        printf(" checkstopped");
+    putchar('\n');
+}
+
+
+/* Domain ids: side by side if there is room, else their two digits one above the other. */
+static void
+draw_heading(const Map *map)
+{
+    guint rows = map->width > 2 ? 1 : 2;
+
+    for (guint row = 0; row < rows; row++) {
+        printf("%s", row == rows - 1 ? "adapter" : "       ");
+        for (int d = ap_mask_next(&map->domains, 0); d >= 0;
+             d = ap_mask_next(&map->domains, d + 1)) {
+            if (rows == 1)
+                printf(" %02x", d);
+            else
+                printf("%*x", (int)map->width, row == 0 ? d >> 4 : d & 15);
+        }
+        putchar('\n');
+    }
+}
+
+
+static void
+draw_legend_line(const Map *map, guint i)
+{
+    const ApOwner *owner = map->owners->pdata[i];
+    char letter = get_letter(i);
+
+    printf("  %c  mdev %s", owner->active ? letter : g_ascii_tolower(letter), owner->uuid);
+    if (owner->guest)
+        printf(" of guest '%s' (%s)", owner->guest->name, owner->guest->state);
+    if (!owner->active)
+        printf(", only defined");
+    putchar('\n');
+}
+
+
+static void
+draw_map(const Map *map)
+{
+    const ApMask *adapters = &map->host->adapters;
+
+    printf("%7s%s\n", "", map->width > 2 ? " domain" : "domain");
+    draw_heading(map);
+    for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1))
+        draw_row(map, a);
+    putchar('\n');
+    for (guint i = 0; i < map->owners->len; i++)
+        draw_legend_line(map, i);
+    printf("  %c  the host's own drivers\n  %c  free for guests\n", HOST, FREE);
+}
+
+
+/* The same as an array of cells. */
+static gboolean
+print_json(const Map *map)
+{
+    g_autoptr(GPtrArray) queues = ap_host_list_queues(map->host);
+    JsonObject *result = out_new();
+    JsonObject *array = json_object_new_array();
+
+    for (guint i = 0; i < queues->len; i++) {
+        JsonObject *object = json_object_new_object();
+
+        out_queue(object, map->inventory, queues->pdata[i]);
+        json_object_array_add(array, object);
+    }
+    json_object_object_add(result, "queues", array);
+    return out_print(result);
+}
+
+
+static int
+run(const CmdContext *context, char **args, GError **error)
+{
+    g_autoptr(ApInventory) inventory = cmd_load_inventory(context, error);
+    Map map = { .inventory = inventory };
+
+    (void)args;
+    if (!inventory || !cmd_require_bus(inventory, error))
+        return 4;
+    ap_inventory_get_guests(inventory);
+    map.host = ap_inventory_get_host(inventory);
+    map.owners = ap_inventory_get_owners(inventory);
+    map.domains = map.host->domains;
+    map.width = ap_mask_count(&map.domains) > WIDE_COLUMNS_MAX ? 1 : 3;
+    map.colour = isatty(STDOUT_FILENO);
+    if (context->json)
+        return print_json(&map) ? 0 : 4;
+    draw_map(&map);
+    return fflush(stdout) == 0 ? 0 : 4;
+}
+
+
+const Cmd cmd_map = {
+    .name = "map",
+    .args = "",
+    .summary = "Draw whose each queue is",
+    .description = "Draws adapters down and domains across, with a letter for each owner: a "
+                   "capital for an active matrix, a small letter for one that is only defined.",
+    .max_args = 0,
+    .run = run,
+};

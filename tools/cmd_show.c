@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* virt-ap show: one matrix, guest, card or queue. */
+#include <stdio.h>
+#include <string.h>
+
+#include "out.h"
+#include "util/ap_error.h"
+
+
+/* libvirt's name of a node device: mdev_UUID with underscores, and _matrix behind it. */
+static char *
+uuid_from_nodedev_name(const char *name)
+{
+    g_autofree char *uuid = NULL;
+
+    if (!g_str_has_prefix(name, "mdev_"))
+        return NULL;
+    uuid = g_strndup(name + strlen("mdev_"), 36);
+    g_strdelimit(uuid, "_", '-');
+    if (name[strlen("mdev_") + strlen(uuid)] != '\0' &&
+        strcmp(name + strlen("mdev_") + strlen(uuid), "_matrix") != 0)
+        return NULL;
+    return ap_uuid_normalize(uuid);
+}
+
+
+static gboolean
+show_mdev(JsonObject *object, ApInventory *inventory, const char *name)
+{
+    g_autofree char *uuid = ap_uuid_normalize(name);
+    g_autofree char *from_name = uuid_from_nodedev_name(name);
+    const char *wanted = uuid ? uuid : from_name;
+    const ApOwner *owner = wanted ? ap_inventory_find(inventory, wanted) : NULL;
+
+    if (!owner)
+        return FALSE;
+    out_matrix(object, inventory, owner);
+    out_crycb(object, inventory, owner);
+    return TRUE;
+}
+
+
+/* "05.0047", or libvirt's ap_05_0047. */
+static gboolean
+show_queue(JsonObject *object, ApInventory *inventory, const char *name)
+{
+    g_autofree char *text =
+        g_strdelimit(g_strdup(g_str_has_prefix(name, "ap_") ? name + 3 : name), "_", '.');
+    g_autoptr(ApQueue) queue = NULL;
+    ApApqn apqn;
+
+    if (!ap_apqn_parse(text, &apqn))
+        return FALSE;
+    queue = ap_host_read_queue(ap_inventory_get_host(inventory), apqn);
+    if (!queue)
+        return FALSE;
+    out_queue(object, inventory, queue);
+    return TRUE;
+}
+
+
+/* "card05", libvirt's ap_card05, or an id: "5", "0x05". */
+static gboolean
+show_card(JsonObject *object, ApInventory *inventory, const char *name)
+{
+    const char *text = g_str_has_prefix(name, "ap_") ? name + 3 : name;
+    g_autoptr(ApCard) card = NULL;
+    guint adapter;
+
+    if (!ap_card_parse(text, &adapter) && !ap_id_parse(text, &adapter, NULL))
+        return FALSE;
+    card = ap_host_read_card(ap_inventory_get_host(inventory), adapter);
+    if (!card)
+        return FALSE;
+    out_card(object, card);
+    return TRUE;
+}
+
+
+static gboolean
+show_guest(JsonObject *object, ApInventory *inventory, const char *name)
+{
+    const ApGuest *guest = ap_inventory_find_guest(inventory, name);
+
+    if (!guest)
+        return FALSE;
+    out_guest(object, guest);
+    return TRUE;
+}
+
+
+static int
+run(const CmdContext *context, char **args, GError **error)
+{
+    g_autoptr(ApInventory) inventory = cmd_load_inventory(context, error);
+    g_autofree char *printable = ap_text_printable(args[0]);
+    JsonObject *object;
+
+    if (!inventory)
+        return 4;
+    ap_inventory_get_guests(inventory);
+    object = out_new();
+    if (!show_mdev(object, inventory, args[0]) && !show_guest(object, inventory, args[0]) &&
+        !show_queue(object, inventory, args[0]) && !show_card(object, inventory, args[0])) {
+        json_object_put(object);
+        g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
+                    "no mdev, guest, card or queue '%s'\nsee `virt-ap list`", printable);
+        return 3;
+    }
+    if (context->json)
+        return out_print(object) ? 0 : 4;
+    out_print_keys(object);
+    json_object_put(object);
+    return fflush(stdout) == 0 ? 0 : 4;
+}
+
+
+const Cmd cmd_show = {
+    .name = "show",
+    .args = "NAME",
+    .summary = "Show one matrix, guest, card or queue",
+    .description = "NAME is the UUID or the node-device name of a matrix, the name or UUID of a "
+                   "guest, a card (5, 0x05, card05) or an APQN (05.0047). Of a matrix it also "
+                   "prints the masks that KVM will put into the guest's CRYCB, predicted from the "
+                   "definition, the LPAR's and the host's masks alone.",
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+};

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The objects that virt-ap prints. */
+#include "out.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "util/ap_crycb.h"
+
+#define JSON_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+
+
+JsonObject *
+out_new(void)
+{
+    JsonObject *object = json_object_new_object();
+
+    json_object_object_add(object, "version", json_object_new_int(1));
+    return object;
+}
+
+
+gboolean
+out_print(JsonObject *object)
+{
+    printf("%s\n", json_object_to_json_string_ext(object, JSON_FLAGS));
+    json_object_put(object);
+    return fflush(stdout) == 0;
+}
+
+
+JsonObject *
+out_string(const char *string)
+{
+    g_autofree char *utf8 = string ? g_utf8_make_valid(string, -1) : NULL;
+
+    return utf8 ? json_object_new_string(utf8) : NULL;
+}
+
+
+/* 1, 0 and -1 as true, false and null. */
+static JsonObject *
+out_flag(int flag)
+{
+    return flag < 0 ? NULL : json_object_new_boolean(flag);
+}
+
+
+static JsonObject *
+out_apqn(ApApqn apqn)
+{
+    g_autofree char *text = ap_apqn_to_string(apqn);
+
+    return json_object_new_string(text);
+}
+
+
+static JsonObject *
+out_apqns(const ApApqnSet *set)
+{
+    JsonObject *array = json_object_new_array();
+    guint position = 0;
+    ApApqn apqn;
+
+    while (ap_apqn_set_next(set, &position, &apqn))
+        json_object_array_add(array, out_apqn(apqn));
+    return array;
+}
+
+
+static JsonObject *
+out_ids(const ApMask *mask, guint digits)
+{
+    JsonObject *array = json_object_new_array();
+
+    for (int id = ap_mask_next(mask, 0); id >= 0; id = ap_mask_next(mask, id + 1)) {
+        g_autofree char *text = g_strdup_printf("0x%0*x", (int)digits, id);
+
+        json_object_array_add(array, json_object_new_string(text));
+    }
+    return array;
+}
+
+
+void
+out_card(JsonObject *object, const ApCard *card)
+{
+    g_autofree char *adapter = g_strdup_printf("0x%02x", card->adapter);
+
+    json_object_object_add(object, "adapter", out_string(adapter));
+    json_object_object_add(object, "type", out_string(card->type));
+    json_object_object_add(object, "mode", out_string(card->mode));
+    json_object_object_add(object, "online", out_flag(card->online));
+    json_object_object_add(object, "configured", out_flag(card->configured));
+    json_object_object_add(object, "checkstopped", out_flag(card->checkstopped));
+    json_object_object_add(object, "serial", out_string(card->serial));
+}
+
+
+void
+out_queue(JsonObject *object, ApInventory *inventory, const ApQueue *queue)
+{
+    ApHost *host = ap_inventory_get_host(inventory);
+    const ApOwner *owner = ap_inventory_get_owner_of(inventory, queue->apqn);
+    const char *word = owner                            ? "mdev"
+                     : ap_host_owns(host, queue->apqn) ? "host"
+                                                        : "free";
+
+    json_object_object_add(object, "apqn", out_apqn(queue->apqn));
+    json_object_object_add(object, "driver", out_string(queue->driver));
+    json_object_object_add(object, "status", out_string(queue->status));
+    json_object_object_add(object, "owner", out_string(word));
+    json_object_object_add(object, "mdev", out_string(owner ? owner->uuid : NULL));
+    json_object_object_add(object, "guest",
+                           out_string(owner && owner->guest ? owner->guest->name : NULL));
+}
+
+
+/* What the guest has, or would have: the kernel's word if the mdev is active, else nothing. */
+static JsonObject *
+out_guest_matrix(ApInventory *inventory, const ApOwner *owner)
+{
+    const ApHost *host = ap_inventory_get_host(inventory);
+    const ApActiveMdev *mdev = ap_host_find_mdev(host, owner->uuid);
+    ApApqnSet set;
+
+    if (!mdev || !ap_host_read_guest_matrix(host, mdev, &set))
+        return NULL;
+    return out_apqns(&set);
+}
+
+
+void
+out_matrix(JsonObject *object, ApInventory *inventory, const ApOwner *owner)
+{
+    const ApMatrix none = { 0 };
+    const ApDefinition *definition = owner->definition;
+    const ApMatrix *matrix = owner->active ? &owner->live
+                           : definition    ? &definition->matrix
+                                           : &none;
+
+    json_object_object_add(object, "uuid", out_string(owner->uuid));
+    json_object_object_add(object, "active", json_object_new_boolean(owner->active));
+    json_object_object_add(object, "defined", json_object_new_boolean(definition != NULL));
+    json_object_object_add(object, "autostart",
+                           json_object_new_boolean(definition && definition->def->autostart));
+    json_object_object_add(object, "adapters", out_ids(&matrix->adapters, 2));
+    json_object_object_add(object, "domains", out_ids(&matrix->domains, 4));
+    json_object_object_add(object, "control_domains", out_ids(&matrix->control_domains, 4));
+    json_object_object_add(object, "guest_matrix", out_guest_matrix(inventory, owner));
+    json_object_object_add(object, "guest", out_string(owner->guest ? owner->guest->name : NULL));
+    json_object_object_add(object, "guest_state",
+                           out_string(owner->guest ? owner->guest->state : NULL));
+}
+
+
+/* vfio_ap_mdev_filter_matrix() as far as the masks tell: what the LPAR lacks goes, and so does an
+ * adapter of which one queue is the host's. */
+static ApMatrix
+predict_guest_matrix(const ApHost *host, const ApMatrix *matrix)
+{
+    ApMatrix guest = {
+        .adapters = ap_mask_and(&matrix->adapters, &host->adapters),
+        .domains = ap_mask_and(&matrix->domains, &host->domains),
+        .control_domains = ap_mask_and(&matrix->control_domains, &host->control_domains),
+    };
+
+    if (ap_mask_intersects(&guest.domains, &host->aqmask))
+        guest.adapters = ap_mask_minus(&guest.adapters, &host->apmask);
+    return guest;
+}
+
+
+static void
+add_digits(JsonObject *object, const char *key, ApCrycbFormat format, const ApMask *mask,
+           gboolean is_apm)
+{
+    g_autofree char *digits = ap_crycb_digits(format, mask, is_apm);
+
+    json_object_object_add(object, key, out_string(digits));
+}
+
+
+void
+out_crycb(JsonObject *object, ApInventory *inventory, const ApOwner *owner)
+{
+    const ApHost *host = ap_inventory_get_host(inventory);
+    const ApMatrix *matrix = owner->definition ? &owner->definition->matrix : &owner->live;
+    ApMatrix guest = predict_guest_matrix(host, matrix);
+    ApCrycbFormat format = ap_crycb_format(host->msax3, host->apxa != 0);
+    JsonObject *crycb = json_object_new_object();
+
+    json_object_object_add(crycb, "format", json_object_new_int(format));
+    add_digits(crycb, "apm", format, &guest.adapters, TRUE);
+    add_digits(crycb, "aqm", format, &guest.domains, FALSE);
+    add_digits(crycb, "adm", format, &guest.control_domains, FALSE);
+    json_object_object_add(object, "crycb", crycb);
+}
+
+
+void
+out_guest(JsonObject *object, const ApGuest *guest)
+{
+    JsonObject *mdevs = json_object_new_array();
+
+    for (guint i = 0; i < guest->mdevs->len; i++)
+        json_object_array_add(mdevs, out_string(guest->mdevs->pdata[i]));
+    json_object_object_add(object, "name", out_string(guest->name));
+    json_object_object_add(object, "uuid", out_string(guest->uuid));
+    json_object_object_add(object, "state", out_string(guest->state));
+    json_object_object_add(object, "autostart", json_object_new_boolean(guest->autostart));
+    json_object_object_add(object, "mdevs", mdevs);
+}
+
+
+void
+out_finding(JsonObject *object, const ApFinding *finding)
+{
+    json_object_object_add(object, "code", out_string(ap_code_to_string(finding->code)));
+    json_object_object_add(object, "severity",
+                           out_string(ap_severity_to_string(finding->severity)));
+    json_object_object_add(object, "phase", out_string(ap_phase_to_string(finding->phase)));
+    json_object_object_add(object, "apqns", out_apqns(&finding->apqns));
+    json_object_object_add(object, "mdev", out_string(finding->mdev));
+    json_object_object_add(object, "guest", out_string(finding->guest));
+    json_object_object_add(object, "guest_state", out_string(finding->guest_state));
+    json_object_object_add(object, "other_mdev", out_string(finding->other_mdev));
+    json_object_object_add(object, "other_guest", out_string(finding->other_guest));
+    json_object_object_add(object, "other_guest_state", out_string(finding->other_guest_state));
+    json_object_object_add(object, "message", out_string(finding->message));
+    json_object_object_add(object, "hint", out_string(finding->hint));
+}
+
+
+static char *
+value_to_text(JsonObject *value)
+{
+    GString *text;
+
+    switch (json_object_get_type(value)) {
+    case json_type_null:
+        return g_strdup("-");
+    case json_type_boolean:
+        return g_strdup(json_object_get_boolean(value) ? "yes" : "no");
+    case json_type_array:
+        break;
+    default:
+        return g_strdup(json_object_get_string(value));
+    }
+    if (json_object_array_length(value) == 0)
+        return g_strdup("-");
+    text = g_string_new(NULL);
+    for (gsize i = 0; i < json_object_array_length(value); i++)
+        g_string_append_printf(text, "%s%s", i > 0 ? ", " : "",
+                               json_object_get_string(json_object_array_get_idx(value, i)));
+    return g_string_free(text, FALSE);
+}
+
+
+char *
+out_get(JsonObject *object, const char *key)
+{
+    return value_to_text(json_object_object_get(object, key));
+}
+
+
+static guint
+column_width(JsonObject *array, const char *key)
+{
+    gsize width = strlen(key);
+
+    for (gsize i = 0; i < json_object_array_length(array); i++) {
+        g_autofree char *text = out_get(json_object_array_get_idx(array, i), key);
+
+        width = MAX(width, (gsize)g_utf8_strlen(text, -1));
+    }
+    return width;
+}
+
+
+/* Pads by characters, not bytes; the last column is not padded. */
+static void
+print_cell(const char *text, guint width, gboolean last)
+{
+    printf("%s", text);
+    for (gsize n = g_utf8_strlen(text, -1); !last && n < width + 2; n++)
+        putchar(' ');
+}
+
+
+void
+out_print_table(JsonObject *array, const char *const *keys)
+{
+    guint n = g_strv_length((char **)keys);
+    g_autofree guint *widths = g_new(guint, n);
+
+    for (guint k = 0; k < n; k++) {
+        g_autofree char *heading = g_ascii_strup(keys[k], -1);
+
+        widths[k] = column_width(array, keys[k]);
+        print_cell(g_strdelimit(heading, "_", ' '), widths[k], k == n - 1);
+    }
+    putchar('\n');
+    for (gsize i = 0; i < json_object_array_length(array); i++) {
+        for (guint k = 0; k < n; k++) {
+            g_autofree char *text = out_get(json_object_array_get_idx(array, i), keys[k]);
+
+            print_cell(text, widths[k], k == n - 1);
+        }
+        putchar('\n');
+    }
+}
+
+
+static void
+print_keys(JsonObject *object, const char *prefix)
+{
+    json_object_object_foreach(object, key, value)
+    {
+        g_autofree char *name = g_strdelimit(g_strdup(key), "_", ' ');
+        g_autofree char *label = g_strconcat(prefix, name, ":", NULL);
+        g_autofree char *text = NULL;
+
+        if (strcmp(key, "version") == 0)
+            continue;
+        if (json_object_is_type(value, json_type_object)) {
+            g_autofree char *nested = g_strconcat(prefix, name, " ", NULL);
+
+            print_keys(value, nested);
+            continue;
+        }
+        text = value_to_text(value);
+        printf("%-16s %s\n", label, text);
+    }
+}
+
+
+void
+out_print_keys(JsonObject *object)
+{
+    print_keys(object, "");
+}

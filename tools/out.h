@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The objects that virt-ap prints, as JSON; the text of list and show is made from them. */
+#pragma once
+
+#include "cmd.h"
+
+/**
+ * out_new:
+ *
+ * Returns: an object with the version of the output; the caller releases it.
+ */
+JsonObject *
+out_new(void);
+
+/**
+ * out_print:
+ * @object: an object; released
+ *
+ * Prints it and a newline.
+ *
+ * Returns: whether standard output took it.
+ */
+gboolean
+out_print(JsonObject *object);
+
+/**
+ * out_string:
+ * @string: (nullable): a string
+ *
+ * Returns: it, or null.
+ */
+JsonObject *
+out_string(const char *string);
+
+/**
+ * out_card:
+ * @object: where to add the card's keys
+ * @card: a card
+ */
+void
+out_card(JsonObject *object, const ApCard *card);
+
+/**
+ * out_queue:
+ * @object: where to add the queue's keys
+ * @inventory: what there is
+ * @queue: a queue
+ */
+void
+out_queue(JsonObject *object, ApInventory *inventory, const ApQueue *queue);
+
+/**
+ * out_matrix:
+ * @object: where to add the matrix' keys
+ * @inventory: what there is
+ * @owner: an mdev
+ */
+void
+out_matrix(JsonObject *object, ApInventory *inventory, const ApOwner *owner);
+
+/**
+ * out_crycb:
+ * @object: where to add the keys of the predicted CRYCB
+ * @inventory: what there is
+ * @owner: an mdev
+ *
+ * Predicts what KVM puts into the guest's CRYCB from the definition, the LPAR's masks and the
+ * host's masks alone; for an mdev without a definition its live matrix stands in for that.
+ */
+void
+out_crycb(JsonObject *object, ApInventory *inventory, const ApOwner *owner);
+
+/**
+ * out_guest:
+ * @object: where to add the guest's keys
+ * @guest: a guest
+ */
+void
+out_guest(JsonObject *object, const ApGuest *guest);
+
+/**
+ * out_finding:
+ * @object: where to add the finding's keys
+ * @finding: a finding
+ */
+void
+out_finding(JsonObject *object, const ApFinding *finding);
+
+/**
+ * out_get:
+ * @object: an object of the above
+ * @key: one of its keys
+ *
+ * Returns: the value as text for people: "-" for null, "yes" and "no", lists joined by ", ";
+ *   the caller frees it.
+ */
+char *
+out_get(JsonObject *object, const char *key);
+
+/**
+ * out_print_table:
+ * @array: an array of objects
+ * @keys: (array zero-terminated=1): what to print of each, in columns
+ *
+ * Prints a table with a heading.
+ */
+void
+out_print_table(JsonObject *array, const char *const *keys);
+
+/**
+ * out_print_keys:
+ * @object: an object
+ *
+ * Prints all its keys, a line each.
+ */
+void
+out_print_keys(JsonObject *object);
