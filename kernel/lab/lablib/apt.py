@@ -84,7 +84,7 @@ class Apt:
         self.answers = self.root / "answers.json"
 
     def _configure(self):
-        for name in ("lists/partial", "archives/partial", "empty"):
+        for name in ("lists/partial", "archives/partial", "none/partial", "empty"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         (self.root / "status").touch()
         common.write_atomically(self.root / "sources.list",
@@ -146,14 +146,13 @@ class Apt:
 
     def closure(self, packages, depends=True):
         """Sorted (file name, URI) of the packages with all that they depend on."""
-        key = ("closure " if depends else "alone ") + " ".join(sorted(packages))
+        key = ("all of " if depends else "alone ") + " ".join(sorted(packages))
 
         def resolve():
-            if depends:
-                text = self._call("apt-get", "-q", "-y", "--print-uris", "install", *packages,
-                                  failing=f"{self.suite} cannot satisfy the package list")
-            else:
-                text = self._call("apt-get", "-q", "--print-uris", "download", *packages)
+            # What is already downloaded is left out of the answer, so look at an empty cache.
+            options = ["-q", "-y", "--print-uris", "-o", f"Dir::Cache::archives={self.root}/none"]
+            text = self._call("apt-get", *options, "install" if depends else "download", *packages,
+                              failing=f"{self.suite} cannot satisfy the package list")
             found = re.findall(r"^'([^']+)' (\S+\.deb) \d+ \S*$", text, re.M)
             if not found:
                 raise LabError(f"{self.suite} has no package for: {' '.join(packages)}")

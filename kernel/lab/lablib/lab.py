@@ -122,7 +122,11 @@ def run(argv):
 
 FAULT = """
 set -e
-cat > /sys/kernel/debug/ap_emu/control
+if ! error=$(cat 2>&1 > /sys/kernel/debug/ap_emu/control); then
+    said=$(dmesg | grep -o 'ap_emu: .*' | tail -n 1)
+    echo "${said:-$error}" >&2
+    exit 1
+fi
 # What a mask change or a scan does to devices happens in workers; udev has seen it all after this.
 echo 1 > /sys/bus/ap/scans
 udevadm settle

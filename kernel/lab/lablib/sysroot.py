@@ -32,6 +32,18 @@ def build():
     return made
 
 
+def _compiler(root):
+    """The compiler on this root alone.
+
+    Debian's cross compiler looks into the C library that was packaged for it (an older one on
+    Debian 12) before the sysroot, so the sysroot's directories are named as well.
+    """
+    library = root / "usr/lib" / TRIPLET
+    return [f"{TRIPLET}-gcc", f"--sysroot={root}", f"-B{library}", f"-L{library}",
+            f"-Wl,-rpath-link,{library}", "-isystem", f"{root}/usr/include/{TRIPLET}",
+            "-isystem", f"{root}/usr/include"]
+
+
 def _cross_file(made):
     """Not part of what is cached: a copied or moved cache has other paths."""
     root = made / "root"
@@ -40,14 +52,13 @@ def _cross_file(made):
     wrapper = f"exe_wrapper = ['{runner}', '-L', '{root}']\n" if runner else ""
     text = f"""# Written by kernel/lab/lab. Use: meson setup --cross-file THIS BUILDDIR
 [binaries]
-c = ['{TRIPLET}-gcc', '--sysroot={root}']
+c = {[str(word) for word in _compiler(root)]}
 ar = '{TRIPLET}-ar'
 strip = '{TRIPLET}-strip'
-pkg-config = 'pkg-config'
+pkgconfig = 'pkg-config'
 {wrapper}
 [built-in options]
 c_args = ['-march=z13']
-c_link_args = ['-Wl,-rpath-link,{root}/usr/lib/{TRIPLET}']
 
 [properties]
 sys_root = '{root}'
@@ -69,10 +80,10 @@ def programs():
     """The directory with lab-agent and `initramfs`, built for the lab."""
     sources = [common.LAB_DIR / f"agent/{name}.c" for name in ("lab-agent", "lab-init")]
     made = build()
-    key = common.digest("agent 1", *sources, made.name)
+    key = common.digest("agent 2", *sources, made.name)
 
     def fill(target):
-        compiler = [f"{TRIPLET}-gcc", f"--sysroot={made / 'root'}", "-O2", "-Wall", "-Wextra"]
+        compiler = [*_compiler(made / "root"), "-O2", "-Wall", "-Wextra"]
         common.call([*compiler, "-o", target / "lab-agent", sources[0]],
                     failing="the lab's agent does not build")
         common.call([*compiler, "-static", "-s", "-o", target / "lab-init", sources[1]],
@@ -96,7 +107,8 @@ def install_project(target):
     if not (TOP_DIR / "meson.build").exists():
         return False
     made = build()
-    work = common.cache_dir() / f"project-{common.digest(TOP_DIR, made.name)}"
+    key = common.digest("project 1", str(TOP_DIR), made.name)
+    work = common.cache_dir() / f"project-{key}"
     with common.locked(f"{work}.lock", "waiting for another lab that builds the project"), \
             common.step("building the project for s390x"):
         if not (work / "build.ninja").exists():
