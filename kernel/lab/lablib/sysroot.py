@@ -77,17 +77,17 @@ endian = 'big'
 
 
 def programs():
-    """The directory with lab-agent and `initramfs`, built for the lab."""
-    sources = [common.LAB_DIR / f"agent/{name}.c" for name in ("lab-agent", "lab-init")]
+    """The directory with lab-agent, lab-helper and `initramfs`, built for the lab."""
+    sources = [common.LAB_DIR / f"agent/{name}.c" for name in ("lab-agent", "lab-helper", "lab-init")]
     made = build()
     key = common.digest("agent 2", *sources, made.name)
 
     def fill(target):
         compiler = [*_compiler(made / "root"), "-O2", "-Wall", "-Wextra"]
-        common.call([*compiler, "-o", target / "lab-agent", sources[0]],
-                    failing="the lab's agent does not build")
-        common.call([*compiler, "-static", "-s", "-o", target / "lab-init", sources[1]],
-                    failing="the lab's first program does not build")
+        for source in sources:
+            static = ["-static", "-s"] if source.stem == "lab-init" else []
+            common.call([*compiler, *static, "-o", target / source.stem, source],
+                        failing=f"the lab's program {source.stem} does not build")
         init = (target / "lab-init").read_bytes()
         (target / "initramfs").write_bytes(
             _cpio("dev", 0o040755, b"") + _cpio("dev/console", 0o020600, b"", device=(5, 1))
