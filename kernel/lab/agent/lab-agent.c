@@ -9,8 +9,6 @@
  *   lab-agent --serve PORT TOKENFILE           serve until killed
  *   lab-agent --init PORT TOKENFILE            the same as PID 1: also reaps orphans; SIGTERM
  *                                              ends all processes and powers off
- *   lab-agent --start COMMAND [ARG ...]        start a daemon, return when it says that it is ready
- *                                              (sd_notify): what systemd does for Type=notify
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,7 +27,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -389,49 +386,6 @@ power_off(void)
     _exit(0);
 }
 
-static int
-start_daemon(char **argv)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), sigfd;
-    char text[4096];
-    sigset_t chld;
-    pid_t pid;
-
-    sigemptyset(&chld);
-    sigaddset(&chld, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &chld, NULL);
-    sigfd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
-    snprintf(address.sun_path, sizeof(address.sun_path), "/run/lab-notify.%d", (int)getpid());
-    if (notify < 0 || sigfd < 0 || bind(notify, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return 1;
-    setenv("NOTIFY_SOCKET", address.sun_path, 1);
-    pid = fork();
-    if (pid == 0) {
-        sigprocmask(SIG_UNBLOCK, &chld, NULL);
-        setsid();
-        execvp(argv[0], argv);
-        _exit(127);
-    }
-    for (;;) {
-        struct pollfd fds[] = { { notify, POLLIN, 0 }, { sigfd, POLLIN, 0 } };
-        ssize_t n;
-
-        poll(fds, 2, -1);
-        n = fds[0].revents ? recv(notify, text, sizeof(text) - 1, 0) : 0;
-        text[n > 0 ? n : 0] = '\0';
-        if (strstr(text, "READY=1"))
-            break;
-        if (waitpid(pid, NULL, WNOHANG) == pid) {
-            dprintf(2, "lab-agent: %s ended before it was ready\n", argv[0]);
-            unlink(address.sun_path);
-            return 1;
-        }
-    }
-    unlink(address.sun_path);
-    return 0;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -440,11 +394,8 @@ main(int argc, char **argv)
     char token[TOKEN_LEN];
     sigset_t watched;
 
-    if (argc > 2 && strcmp(argv[1], "--start") == 0)
-        return start_daemon(argv + 2);
     if (argc != 4 || (strcmp(argv[1], "--serve") && strcmp(argv[1], "--init"))) {
-        dprintf(2, "usage: lab-agent --serve|--init PORT TOKENFILE\n"
-                "       lab-agent --start COMMAND [ARG ...]\n");
+        dprintf(2, "usage: lab-agent --serve|--init PORT TOKENFILE\n");
         return 2;
     }
     init = strcmp(argv[1], "--init") == 0;

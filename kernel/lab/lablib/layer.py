@@ -68,7 +68,8 @@ def build(target, *, base, built, words, token, callout):
         shutil.copytree(modules(built), root / "usr/lib/modules", dirs_exist_ok=True)
         lib = root / image.LIB
         lib.mkdir(parents=True)
-        shutil.copy(sysroot.programs() / "lab-agent", lib)
+        for name in ("lab-agent", "lab-helper"):
+            shutil.copy(sysroot.programs() / name, lib)
         lab = root / "lab"
         lab.mkdir()
         for name, text in {**words, "token": token}.items():

@@ -77,17 +77,17 @@ endian = 'big'
 
 
 def programs():
-    """The directory with lab-agent and `initramfs`, built for the lab."""
-    sources = [common.LAB_DIR / f"agent/{name}.c" for name in ("lab-agent", "lab-init")]
+    """The directory with lab-agent, lab-helper and `initramfs`, built for the lab."""
+    sources = [common.LAB_DIR / f"agent/{name}.c" for name in ("lab-agent", "lab-helper", "lab-init")]
     made = build()
     key = common.digest("agent 2", *sources, made.name)
 
     def fill(target):
         compiler = [*_compiler(made / "root"), "-O2", "-Wall", "-Wextra"]
-        common.call([*compiler, "-o", target / "lab-agent", sources[0]],
-                    failing="the lab's agent does not build")
-        common.call([*compiler, "-static", "-s", "-o", target / "lab-init", sources[1]],
-                    failing="the lab's first program does not build")
+        for source in sources:
+            static = ["-static", "-s"] if source.stem == "lab-init" else []
+            common.call([*compiler, *static, "-o", target / source.stem, source],
+                        failing=f"the lab's program {source.stem} does not build")
         init = (target / "lab-init").read_bytes()
         (target / "initramfs").write_bytes(
             _cpio("dev", 0o040755, b"") + _cpio("dev/console", 0o020600, b"", device=(5, 1))
@@ -107,7 +107,7 @@ def install_project(target):
     if not (TOP_DIR / "meson.build").exists():
         return False
     made = build()
-    key = common.digest("project 1", str(TOP_DIR), made.name)
+    key = common.digest("project 2", str(TOP_DIR), made.name)
     work = common.cache_dir() / f"project-{key}"
     with common.locked(f"{work}.lock", "waiting for another lab that builds the project"), \
             common.step("building the project for s390x"):
@@ -115,7 +115,7 @@ def install_project(target):
             common.remove_tree(work)
             common.call(["meson", "setup", "--cross-file", made / "cross.ini", "--prefix=/usr",
                          "--sysconfdir=/etc", "--localstatedir=/var", "--libdir=lib",
-                         "--buildtype=debugoptimized", work, TOP_DIR],
+                         "--buildtype=debugoptimized", "-Dselftest=true", work, TOP_DIR],
                         failing="meson cannot configure the project for s390x",
                         hint=f"The details are in {work}/meson-logs/meson-log.txt.")
         common.call(["ninja", "-C", work], failing="the project does not build for s390x",
