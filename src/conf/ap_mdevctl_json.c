@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "conf/ap_mdevctl_plain.h"
 #include "util/ap_error.h"
 
 /* serde_json's recursion limit. */
@@ -97,8 +98,8 @@ add_attrs(ApMdevDef *def, JsonObject *attrs, GError **error)
 }
 
 
-ApMdevDef *
-ap_mdevctl_json_parse(const char *text, gsize length, GError **error)
+static ApMdevDef *
+parse_any(const char *text, gsize length, GError **error)
 {
     g_autoptr(JsonObject) object = parse_text(text, length, error);
     g_autoptr(ApMdevDef) def = NULL;
@@ -130,6 +131,15 @@ ap_mdevctl_json_parse(const char *text, gsize length, GError **error)
     if (!add_attrs(def, json_object_object_get(object, "attrs"), error))
         return NULL;
     return g_steal_pointer(&def);
+}
+
+
+ApMdevDef *
+ap_mdevctl_json_parse(const char *text, gsize length, GError **error)
+{
+    ApMdevDef *def = ap_mdevctl_plain_parse(text, length);
+
+    return def ? def : parse_any(text, length, error);
 }
 
 
