@@ -9,17 +9,24 @@
 
 
 static const ApGuest *
-get_candidate_guest(ApJudge *judge)
+get_known_guest(ApJudge *judge)
 {
     const ApOwner *owner;
 
     if (judge->candidate->guest)
         return judge->candidate->guest;
-    ap_inventory_get_guests(judge->inventory);
     owner = judge->candidate->uuid
                 ? ap_inventory_find(judge->inventory, judge->candidate->uuid)
                 : NULL;
     return owner ? owner->guest : NULL;
+}
+
+
+static const ApGuest *
+get_candidate_guest(ApJudge *judge)
+{
+    ap_inventory_get_guests(judge->inventory);
+    return get_known_guest(judge);
 }
 
 
@@ -28,7 +35,9 @@ ap_judge_report_other(ApJudge *judge, ApCode code, ApSeverity severity, const Ap
                       const char *other_mdev, const ApGuest *other_guest, char *message,
                       char *hint)
 {
-    const ApGuest *guest = get_candidate_guest(judge);
+    /* What cannot be read concerns the host: no guest need be looked for to say so. */
+    const ApGuest *guest =
+        code == AP_CODE_UNREADABLE ? get_known_guest(judge) : get_candidate_guest(judge);
     const char *mdevs[] = { judge->candidate->uuid, other_mdev };
     const char *guests[] = { guest ? guest->name : NULL, other_guest ? other_guest->name : NULL };
     ApFinding *finding;
@@ -240,14 +249,14 @@ judge_bus(ApJudge *judge)
 
     if (!what)
         return;
-    ap_judge_report(judge, AP_CODE_UNREADABLE,
-                    ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_REJECT,
-                                      AP_SEVERITY_REJECT),
-                    NULL, NULL,
-                    g_strdup_printf("this host has no %s now: the matrix is judged against the "
-                                    "other definitions alone",
-                                    what),
-                    g_strdup("modprobe vfio_ap"));
+    ap_judge_report_other(judge, AP_CODE_UNREADABLE,
+                          ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_REJECT,
+                                            AP_SEVERITY_REJECT),
+                          NULL, NULL, NULL,
+                          g_strdup_printf("this host has no %s now: the matrix is judged against "
+                                          "the other definitions alone",
+                                          what),
+                          g_strdup("modprobe vfio_ap"));
 }
 
 
