@@ -108,7 +108,7 @@ def cached(name, build, what):
     root = cache_dir()
     final = root / name
     if final.is_dir():
-        os.utime(final)  # prune() goes by age
+        os.utime(final)     # for prune()
         return final
     with locked(root / f"{name}.lock", f"waiting for another lab that builds the {what}"):
         if final.is_dir():
@@ -126,10 +126,22 @@ def cached(name, build, what):
     return final
 
 
+KEEP_DAYS = 14
+
+
+def prune():
+    """Remove what no lab used for a while: each change of an input leaves an older result."""
+    for path in cache_dir().glob("*-????????????????"):
+        if path.is_dir() and time.time() - path.stat().st_mtime > KEEP_DAYS * 86400:
+            remove_tree(path)
+
+
 def remove_tree(path):
     def writable(function, name, _info):
+        # Packages have directories that not even their owner may write to.
         os.chmod(os.path.dirname(name), 0o700)
-        os.chmod(name, 0o700, follow_symlinks=False) if os.path.isdir(name) else None
+        if os.path.isdir(name) and not os.path.islink(name):
+            os.chmod(name, 0o700)
         function(name)
     if os.path.lexists(path):
         shutil.rmtree(path, onerror=writable)

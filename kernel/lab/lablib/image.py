@@ -78,7 +78,7 @@ def build():
     names = [name for name, _uri in source.closure(PACKAGES)]
     extra = sorted(path for path in (LAB_DIR / "image").rglob("*") if path.is_file())
     key = common.digest(*names, pathlib.Path(__file__), *extra,
-                        *(path.relative_to(LAB_DIR) for path in extra))
+                        *(str(path.relative_to(LAB_DIR)) for path in extra))
 
     def fill(target):
         debs = source.download(PACKAGES, "the lab's packages")

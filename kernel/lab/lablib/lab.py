@@ -66,6 +66,7 @@ def up(args):
         with common.step("booting"):
             state = box.start(qemu, spec)
         _bake(state, base, built)
+        common.prune()
         return describe(state)
 
 
