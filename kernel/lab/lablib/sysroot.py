@@ -107,7 +107,7 @@ def install_project(target):
     if not (TOP_DIR / "meson.build").exists():
         return False
     made = build()
-    key = common.digest("project 1", str(TOP_DIR), made.name)
+    key = common.digest("project 2", str(TOP_DIR), made.name)
     work = common.cache_dir() / f"project-{key}"
     with common.locked(f"{work}.lock", "waiting for another lab that builds the project"), \
             common.step("building the project for s390x"):
@@ -115,7 +115,7 @@ def install_project(target):
             common.remove_tree(work)
             common.call(["meson", "setup", "--cross-file", made / "cross.ini", "--prefix=/usr",
                          "--sysconfdir=/etc", "--localstatedir=/var", "--libdir=lib",
-                         "--buildtype=debugoptimized", work, TOP_DIR],
+                         "--buildtype=debugoptimized", "-Dselftest=true", work, TOP_DIR],
                         failing="meson cannot configure the project for s390x",
                         hint=f"The details are in {work}/meson-logs/meson-log.txt.")
         common.call(["ninja", "-C", work], failing="the project does not build for s390x",
