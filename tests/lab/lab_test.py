@@ -146,8 +146,9 @@ class Machine(unittest.TestCase):
             virsh -q domstate g1
             cat /sys/bus/ap/devices/05.0004/status
             pid=$(cat /run/libvirt/qemu/g1.pid)
+            trace=/sys/kernel/debug/s390dbf/kvm-$pid/sprintf
             /usr/lib/libvirt-ap-lab/lab-helper --hold-kvm $pid sh -c \
-                'virsh -q destroy g1; grep -o "...[ ]CRYCB.*" /sys/kernel/debug/s390dbf/'kvm-$pid/sprintf
+                "virsh -q destroy g1; grep -o '... CRYCB.*' $trace"
         """
         result = sh(script)
         self.assertEqual(result.returncode, 0, result.stderr)

@@ -136,7 +136,8 @@ class Sources(unittest.TestCase):
             return list(apt._stanzas(path))  # pylint: disable=protected-access
 
     def test_one_line_format(self):
-        text = "# deb http://no/debian x main\ndeb [arch=amd64 signed-by=/k] http://m/debian s main\n"
+        text = ("# deb http://no/debian x main\n"
+                "deb [arch=amd64 signed-by=/k] http://m/debian s main\n")
         self.assertEqual(self.stanzas("a.list", text), [(["http://m/debian"], ["s"])])
 
     def test_deb822_format_with_comments_and_continuation(self):

@@ -42,6 +42,7 @@ def catch_signals():
         # A second Ctrl-C must not interrupt the clean-up of the first.
         for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(other, signal.SIG_IGN)
+        say("interrupted: cleaning up")
         raise Interrupted(signum)
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # nohup and shells without job control start us with a signal ignored: leave it so.
@@ -156,7 +157,7 @@ def write_atomically(path, data, mode=0o644):
     os.replace(temp, path)
 
 
-# --- progress ---------------------------------------------------------------------------------------
+# --- progress -------------------------------------------------------------------------------------
 
 TIMES = []
 
@@ -196,7 +197,7 @@ class Counter:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-# --- children ---------------------------------------------------------------------------------------
+# --- children -------------------------------------------------------------------------------------
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
