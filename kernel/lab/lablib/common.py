@@ -59,22 +59,21 @@ def cache_dir():
     return path
 
 
+def labs_dir():
+    return cache_dir() / "labs"
+
+
 def state_dir():
-    """The running lab's directory: sockets, so short; private, since its token opens the lab."""
+    """A lab's disks, sockets and locks; private, since the token in it opens the lab.
+
+    Not in /run/user: that goes at logout, and the lab stays.
+    """
     name = os.environ.get("LIBVIRT_AP_LAB_NAME", "default")
     if "/" in name or name in ("", ".", ".."):
         raise LabError(f"LIBVIRT_AP_LAB_NAME='{name}' is not a name", "Use letters and digits.")
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    if base and os.path.isdir(base):
-        base = pathlib.Path(base) / "libvirt-ap-lab"
-    else:
-        base = pathlib.Path("/tmp") / f"libvirt-ap-lab-{os.getuid()}"
-    base.mkdir(mode=0o700, exist_ok=True)
-    info = os.lstat(base)
-    if info.st_uid != os.getuid() or (info.st_mode & 0o170077) != 0o040000:
-        raise LabError(f"{base} is not a private directory of yours", "Remove it.")
-    path = base / name
-    path.mkdir(mode=0o700, exist_ok=True)
+    path = labs_dir() / name
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o700)
     return path
 
 
