@@ -154,7 +154,7 @@ without_accelerators(ApHost *host, const ApMask *adapters)
     ApMask result = *adapters;
 
     for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1)) {
-        g_autoptr(ApCard) card = ap_host_read_card(host, a);
+        const ApCard *card = ap_host_get_card(host, a);
 
         if (card && g_strcmp0(card->mode, "accel") == 0)
             ap_mask_clear(&result, a);
@@ -208,8 +208,8 @@ control_against(ApJudge *judge, const ApOwner *owner, const ApMatrix *other)
 
     get_controlled(judge->host, &judge->matrix, other, &forward);
     get_controlled(judge->host, other, &judge->matrix, &reverse);
-    is_reverse = ap_apqn_set_count(&forward) == 0;
-    if (is_reverse && ap_apqn_set_count(&reverse) == 0)
+    is_reverse = ap_apqn_set_is_empty(&forward);
+    if (is_reverse && ap_apqn_set_is_empty(&reverse))
         return;
     name = ap_judge_describe_owner(judge, owner);
     report_control(judge, is_reverse ? &reverse : &forward, owner, name, is_reverse);
@@ -268,12 +268,12 @@ control_against_host(ApJudge *judge)
     /* With driver_override the masks alone do not say what is the host's. */
     reach.adapters = ap_mask_and(&reach.adapters, &judge->matrix.adapters);
     reach.domains = ap_mask_and(&reach.domains, &judge->matrix.control_domains);
-    if (ap_apqn_set_count(&controlled) == 0 ||
+    if (ap_apqn_set_is_empty(&controlled) ||
         !ap_host_owns_any(judge->host, &reach, &owned))
         return;
     for (guint a = 0; a <= AP_ID_MAX; a++)
         controlled.domains[a] = ap_mask_and(&controlled.domains[a], &owned.domains[a]);
-    if (ap_apqn_set_count(&controlled) > 0)
+    if (!ap_apqn_set_is_empty(&controlled))
         report_control(judge, &controlled, NULL, "the host", FALSE);
 }
 

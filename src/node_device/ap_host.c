@@ -185,6 +185,8 @@ ap_host_load(const ApRoot *root)
     host->root = root;
     host->problems = ap_problem_list_new();
     host->drivers = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    host->cards = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)ap_card_free);
+    host->unusable = g_hash_table_new(NULL, NULL);
     host->max_adapter = host->max_domain = host->apxa = -1;
     host->has_bus = ap_root_exists(root, BUS);
     host->has_vfio_ap = ap_root_exists(root, AP_HOST_MATRIX_DIR);
@@ -209,6 +211,8 @@ ap_host_free(ApHost *host)
     g_ptr_array_unref(host->problems);
     g_ptr_array_unref(host->mdevs);
     g_hash_table_unref(host->drivers);
+    g_hash_table_unref(host->cards);
+    g_hash_table_unref(host->unusable);
     g_free(host);
 }
 
@@ -265,11 +269,20 @@ ap_host_owns_any(ApHost *host, const ApMatrix *matrix, ApApqnSet *ret_owned)
 const ApActiveMdev *
 ap_host_find_mdev(const ApHost *host, const char *uuid)
 {
-    for (guint i = 0; i < host->mdevs->len; i++) {
-        const ApActiveMdev *mdev = host->mdevs->pdata[i];
+    guint from = 0;
+    guint to = host->mdevs->len;
 
-        if (strcmp(mdev->uuid, uuid) == 0)
+    while (from < to) {
+        guint middle = (from + to) / 2;
+        const ApActiveMdev *mdev = host->mdevs->pdata[middle];
+        int order = strcmp(uuid, mdev->uuid);
+
+        if (order == 0)
             return mdev;
+        if (order < 0)
+            to = middle;
+        else
+            from = middle + 1;
     }
     return NULL;
 }

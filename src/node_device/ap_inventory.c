@@ -285,6 +285,8 @@ static void
 foreach_within(ApInventory *inventory, const Bounds *bounds, const Bounds *wanted,
                const char *uuid, ApOverlapFunc func, gpointer data)
 {
+    if (ap_mask_is_empty(&wanted->adapters) || ap_mask_is_empty(&wanted->domains))
+        return;
     for (guint i = 0; i < inventory->owners->len; i++) {
         const ApOwner *owner;
 

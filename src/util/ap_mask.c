@@ -42,24 +42,9 @@ ap_mask_has(const ApMask *mask, guint id)
 
 
 gboolean
-ap_mask_is_empty(const ApMask *mask)
-{
-    return (mask->word[0] | mask->word[1] | mask->word[2] | mask->word[3]) == 0;
-}
-
-
-gboolean
 ap_mask_equal(const ApMask *a, const ApMask *b)
 {
     return memcmp(a, b, sizeof(*a)) == 0;
-}
-
-
-gboolean
-ap_mask_intersects(const ApMask *a, const ApMask *b)
-{
-    return ((a->word[0] & b->word[0]) | (a->word[1] & b->word[1]) | (a->word[2] & b->word[2]) |
-            (a->word[3] & b->word[3])) != 0;
 }
 
 
