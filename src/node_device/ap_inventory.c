@@ -27,6 +27,7 @@ struct _ApInventory {
     Bounds *queues;           /* adapters and usage domains; parallel to owners */
     Bounds *control;          /* adapters and control domains; parallel to owners */
     GHashTable *guests_of;    /* uuid -> GPtrArray of ApGuest, borrowed */
+    GHashTable *last_guests;  /* loaded on demand */
     const ApOwner **by_apqn;  /* made on demand */
 };
 
@@ -140,6 +141,7 @@ ap_inventory_free(ApInventory *inventory)
     ap_host_free(inventory->host);
     ap_config_free(inventory->config);
     g_hash_table_unref(inventory->guests_of);
+    g_clear_pointer(&inventory->last_guests, g_hash_table_unref);
     g_free(inventory->queues);
     g_free(inventory->control);
     g_free(inventory->by_apqn);
@@ -229,6 +231,16 @@ ap_inventory_get_guests_of(ApInventory *inventory, const char *uuid)
 {
     ap_inventory_get_guests(inventory);
     return g_hash_table_lookup(inventory->guests_of, uuid);
+}
+
+
+GHashTable *
+ap_inventory_get_last_guests(ApInventory *inventory)
+{
+    if (!inventory->last_guests)
+        inventory->last_guests =
+            ap_last_guests_load(inventory->host->root, inventory->problems);
+    return inventory->last_guests;
 }
 
 
