@@ -352,29 +352,60 @@ get_named_mdev(ApInventory *inventory, const ApGuest *guest, const char *uuid,
 }
 
 
+/* Whether some file that would tell what the mdev holds cannot be read. */
+static gboolean
+is_unreadable(ApInventory *inventory, const char *uuid)
+{
+    GPtrArray *problems = ap_inventory_get_problems(inventory);
+
+    for (guint i = 0; i < problems->len; i++) {
+        const ApProblem *problem = problems->pdata[i];
+
+        if (g_strcmp0(problem->mdev, uuid) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+
+/* A guest names an mdev of which nothing is known. */
+static void
+judge_unknown_mdev(ApJudge *judge)
+{
+    const char *uuid = judge->candidate->uuid;
+
+    ap_judge_shared_mdev(judge);
+    if (is_unreadable(judge->inventory, uuid)) {
+        if (!judge->audit)
+            judge_problems(judge);
+        return;
+    }
+    ap_judge_report(judge, AP_CODE_EMPTY, AP_SEVERITY_REJECT, NULL, NULL,
+                    g_strdup_printf("guest '%s' names mdev %s, which is neither active nor "
+                                    "defined",
+                                    judge->candidate->guest->name, uuid),
+                    g_strdup("define it, or name another: virsh nodedev-list --all --cap mdev"));
+}
+
+
 /* What of a guest is no question of a matrix. */
 static void
-judge_guest_itself(ApInventory *inventory, const ApGuest *guest, GPtrArray *findings)
+judge_guest_itself(ApInventory *inventory, const ApGuest *guest, gboolean audit,
+                   GPtrArray *findings)
 {
     for (guint i = 0; i < guest->mdevs->len; i++) {
         const char *uuid = guest->mdevs->pdata[i];
         ApCandidate candidate = { .uuid = uuid, .guest = guest };
         ApJudge judge = make_judge(inventory, &candidate, AP_PHASE_GUEST, findings);
 
+        judge.audit = audit;
         if (i == 1)
             ap_judge_report(&judge, AP_CODE_TOO_MANY, AP_SEVERITY_REJECT, NULL, NULL,
                             g_strdup_printf("guest '%s' has %u vfio-ap hostdevs; it can have one",
                                             guest->name, guest->mdevs->len),
                             g_strdup("put all its queues into one matrix"));
-        if (ap_inventory_find(inventory, uuid))
-            continue;
-        ap_judge_report(&judge, AP_CODE_EMPTY, AP_SEVERITY_REJECT, NULL, NULL,
-                        g_strdup_printf("guest '%s' names mdev %s, which is neither active nor "
-                                        "defined",
-                                        guest->name, uuid),
-                        g_strdup("define it, or name another: virsh nodedev-list --all --cap "
-                                 "mdev"));
-        ap_judge_shared_mdev(&judge);
+        if (!ap_inventory_find(inventory, uuid))
+            judge_unknown_mdev(&judge);
     }
 }
 
@@ -391,7 +422,7 @@ judge_guest(ApInventory *inventory, const ApGuest *guest, guint phases, gboolean
             judge_phases(inventory, &candidate, phases ? phases : natural, audit, findings);
     }
     if (phases == 0 || phases & AP_PHASE_BIT(AP_PHASE_GUEST))
-        judge_guest_itself(inventory, guest, findings);
+        judge_guest_itself(inventory, guest, audit, findings);
 }
 
 

@@ -154,7 +154,8 @@ judge_owned(ApJudge *judge)
 
     ap_host_owns_any(judge->host, &judge->matrix, &owned);
     ap_apqn_set_add_all(&judge->said, &owned);
-    if (autostart && judge->phase == AP_PHASE_DEFINE && judge->host->masks_known) {
+    if (autostart && judge->phase == AP_PHASE_DEFINE &&
+        (judge->host->masks_known || judge->host->boot_rule)) {
         ApApqnSet at_boot_set = { 0 };
 
         get_boot_owned(judge, &owned, &at_boot_set);

@@ -11,6 +11,10 @@
 
 #define BUS "/sys/bus/ap"
 
+/* Without APXA, AP extended addressing, ids have 6 and 4 bits. */
+#define NO_APXA_MAX_ADAPTER 63
+#define NO_APXA_MAX_DOMAIN 15
+
 /* Message-security-assist extension 3; without it KVM uses CRYCB format 0. */
 #define FACILITY_MSAX3 "76"
 
@@ -100,6 +104,14 @@ read_host_mask(ApHost *host, const char *path, ApMask *ret_mask)
 }
 
 
+/* @id, but no more than @max; @max where it is unknown. */
+static int
+limit(int id, int max)
+{
+    return id < 0 ? max : MIN(id, max);
+}
+
+
 static void
 read_limits(ApHost *host)
 {
@@ -114,7 +126,12 @@ read_limits(ApHost *host)
         host->apxa = g_strv_contains((const char *const *)words, "APXA");
     } else if (host->max_adapter >= 0 && host->max_domain >= 0) {
         /* Kernels before 6.12 do not say: above 63 or 15 it must be there. */
-        host->apxa = host->max_adapter > 63 || host->max_domain > 15;
+        host->apxa = host->max_adapter > NO_APXA_MAX_ADAPTER ||
+                     host->max_domain > NO_APXA_MAX_DOMAIN;
+    }
+    if (host->apxa == 0) {
+        host->max_adapter = limit(host->max_adapter, NO_APXA_MAX_ADAPTER);
+        host->max_domain = limit(host->max_domain, NO_APXA_MAX_DOMAIN);
     }
 }
 
