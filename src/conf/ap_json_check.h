@@ -17,7 +17,8 @@
  * not: bytes that are not UTF-8, control characters and halves of surrogate pairs in strings,
  * single quotes, numbers such as 00, 1. and -Infinity, and too many levels. A NUL in a string
  * serde_json takes; it is refused, because json-c ends a key there and "attrs" could stand for
- * another key.
+ * another key. So is an integer of more than 18 digits, which json-c may take for too large (0.18
+ * does, 0.16 does not).
  *
  * Errors: AP_ERROR_JSON, and the message gives the byte.
  *

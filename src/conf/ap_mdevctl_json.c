@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conf/ap_json_check.h"
+#include "conf/ap_mdevctl_plain.h"
 #include "util/ap_error.h"
 
 /* What is in the innermost level counts as one for json-c. */
@@ -94,8 +95,8 @@ add_attrs(ApMdevDef *def, JsonObject *attrs, GError **error)
 }
 
 
-ApMdevDef *
-ap_mdevctl_json_parse(const char *text, gsize length, GError **error)
+static ApMdevDef *
+parse_any(const char *text, gsize length, GError **error)
 {
     g_autoptr(JsonObject) object = parse_text(text, length, error);
     g_autoptr(ApMdevDef) def = NULL;
@@ -127,6 +128,15 @@ ap_mdevctl_json_parse(const char *text, gsize length, GError **error)
     if (!add_attrs(def, json_object_object_get(object, "attrs"), error))
         return NULL;
     return g_steal_pointer(&def);
+}
+
+
+ApMdevDef *
+ap_mdevctl_json_parse(const char *text, gsize length, GError **error)
+{
+    ApMdevDef *def = ap_mdevctl_plain_parse(text, length);
+
+    return def ? def : parse_any(text, length, error);
 }
 
 
