@@ -326,10 +326,12 @@ ap_config_parse(const char *text, gsize length, const char *path, GError **error
     g_autoptr(GError) local = NULL;
     g_auto(GStrv) groups = NULL;
     Reader reader = { file, path, config };
+    const char *invalid;
 
     /* GKeyFile stops at a NUL, and the rest of the policy would not count. */
-    if (memchr(text, '\0', length)) {
-        g_set_error(error, AP_ERROR, AP_ERROR_CONFIG, "%s: a NUL byte in the file", path);
+    if (!g_utf8_validate_len(text, length, &invalid)) {
+        g_set_error(error, AP_ERROR, AP_ERROR_CONFIG, "%s: %s at byte %zu", path,
+                    *invalid == '\0' ? "a NUL" : "no UTF-8", (gsize)(invalid - text));
         return NULL;
     }
     if (!g_key_file_load_from_data(file, text, length, G_KEY_FILE_NONE, &local)) {
