@@ -220,6 +220,7 @@ read_pool(Reader *reader, const char *group, const char *name, GError **error)
 {
     g_auto(GStrv) keys = g_key_file_get_keys(reader->file, group, NULL, NULL);
     ApPool *pool = g_new0(ApPool, 1);
+    g_autoptr(GError) local = NULL;
 
     g_ptr_array_add(reader->config->pools, pool);
     pool->name = g_strdup(name);
@@ -233,9 +234,9 @@ read_pool(Reader *reader, const char *group, const char *name, GError **error)
                 return FALSE;
         } else if (strcmp(*key, "guests") == 0) {
             g_strfreev(pool->guests);
-            pool->guests = g_key_file_get_string_list(reader->file, group, *key, NULL, error);
+            pool->guests = g_key_file_get_string_list(reader->file, group, *key, NULL, &local);
             if (!pool->guests)
-                return FALSE;
+                return set_key_error(reader, group, *key, error, "%s", local->message);
         } else {
             return set_key_error(reader, group, *key, error, "unknown key");
         }
