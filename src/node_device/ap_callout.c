@@ -101,14 +101,19 @@ print_finding(const Session *session, const ApFinding *finding)
 }
 
 
-/* Prints what was found, refusals first. */
+/* Prints why it is refused, and only that; else what there is to be warned of. */
 static int
-conclude(const Session *session, GPtrArray *findings)
+conclude(const Session *session, const GPtrArray *findings)
 {
-    ap_finding_list_settle(findings);
-    for (guint i = 0; i < findings->len; i++)
-        print_finding(session, findings->pdata[i]);
-    return ap_finding_list_severity(findings) == AP_SEVERITY_REJECT ? 1 : 0;
+    ApSeverity severity = ap_finding_list_severity(findings);
+
+    for (guint i = 0; i < findings->len; i++) {
+        const ApFinding *finding = findings->pdata[i];
+
+        if (finding->severity == severity)
+            print_finding(session, finding);
+    }
+    return severity == AP_SEVERITY_REJECT ? 1 : 0;
 }
 
 
