@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,7 +18,7 @@
 #include "util/ap_error.h"
 
 #define HAMMERS 8
-#define HAMMER_S 2
+#define HAMMER_ROUNDS 150
 
 /* A directory of its own for each test. */
 typedef struct {
@@ -258,43 +260,76 @@ make_stale(const Fixture *fixture, pid_t dead)
 }
 
 
-/* Takes the lock again and again; exits with 1 if another one has it too. */
-static void
-hammer(const Fixture *fixture, pid_t dead)
+/* What the processes that hammer share. */
+typedef struct {
+    pthread_barrier_t barrier;
+    int owners;
+    int failed_rounds;
+} Shared;
+
+int
+__real_rename(const char *from, const char *to);
+
+int
+__wrap_rename(const char *from, const char *to);
+
+
+/* Linked in rename()'s place: between the look at a stale lock and its removal the others get
+ * their turn, as on a busy machine. */
+int
+__wrap_rename(const char *from, const char *to)
 {
-    g_autofree char *marker = g_build_filename(fixture->dir, "marker", NULL);
-    gint64 end = g_get_monotonic_time() + HAMMER_S * G_USEC_PER_SEC;
+    g_usleep(g_random_int_range(0, 300));
+    return __real_rename(from, to);
+}
 
-    while (g_get_monotonic_time() < end) {
-        int fd;
 
-        if (!ap_lock_take(fixture->lock, getpid(), 20000, NULL))
-            _exit(2);
-        fd = open(marker, O_CREAT | O_EXCL | O_WRONLY, 0600);
-        if (fd < 0)
-            _exit(1);
-        close(fd);
-        sched_yield();
-        unlink(marker);
-        if (!ap_lock_is_held_by(fixture->lock, getpid()))
-            _exit(4);
-        make_stale(fixture, dead);
+/* Round for round all of them find a stale lock at once. */
+static void
+hammer(const Fixture *fixture, Shared *shared, pid_t dead)
+{
+    for (guint i = 0; i < HAMMER_ROUNDS; i++) {
+        if (pthread_barrier_wait(&shared->barrier) == PTHREAD_BARRIER_SERIAL_THREAD) {
+            make_stale(fixture, dead);
+            g_atomic_int_set(&shared->owners, 0);
+        }
+        pthread_barrier_wait(&shared->barrier);
+        if (ap_lock_take(fixture->lock, getpid(), 0, NULL))
+            g_atomic_int_inc(&shared->owners);
+        pthread_barrier_wait(&shared->barrier);
+        if (g_atomic_int_get(&shared->owners) != 1)
+            g_atomic_int_inc(&shared->failed_rounds);
     }
     _exit(0);
+}
+
+
+static Shared *
+share(void)
+{
+    Shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pthread_barrierattr_t attr;
+
+    g_assert_true(shared != MAP_FAILED);
+    pthread_barrierattr_init(&attr);
+    pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+    g_assert_cmpint(pthread_barrier_init(&shared->barrier, &attr, HAMMERS), ==, 0);
+    return shared;
 }
 
 
 static void
 test_hammered(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
+    Shared *shared = share();
     pid_t dead = get_dead_pid();
     pid_t children[HAMMERS];
 
-    make_stale(fixture, dead);
     for (guint i = 0; i < HAMMERS; i++) {
         children[i] = fork();
         if (children[i] == 0)
-            hammer(fixture, dead);
+            hammer(fixture, shared, dead);
     }
     for (guint i = 0; i < HAMMERS; i++) {
         int status;
@@ -303,6 +338,8 @@ test_hammered(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
         g_assert_true(WIFEXITED(status));
         g_assert_cmpint(WEXITSTATUS(status), ==, 0);
     }
+    g_assert_cmpint(shared->failed_rounds, ==, 0);
+    munmap(shared, sizeof(*shared));
 }
 
 
