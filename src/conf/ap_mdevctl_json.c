@@ -43,7 +43,7 @@ parse_text(const char *text, gsize length, GError **error)
         object = json_tokener_parse_ex(tokener, "", 1);
         code = json_tokener_get_error(tokener);
     }
-    if (code == json_tokener_continue) {
+    if (code == json_tokener_continue || code == json_tokener_error_parse_eof) {
         g_set_error(error, AP_ERROR, AP_ERROR_JSON, "not JSON: it ends too early");
         return NULL;
     }
