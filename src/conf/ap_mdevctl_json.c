@@ -25,6 +25,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonObject, json_object_release)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonTokener, json_tokener_free)
 
 
+static gboolean
+is_blank(const char *p, const char *end)
+{
+    while (p < end && strchr(" \t\r\n", *p))
+        p++;
+    return p >= end;
+}
+
+
 static JsonObject *
 parse_text(const char *text, gsize length, GError **error)
 {
@@ -34,14 +43,8 @@ parse_text(const char *text, gsize length, GError **error)
 
     if (!ap_json_check(text, length, error))
         return NULL;
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     object = json_tokener_parse_ex(tokener, text, length);
     code = json_tokener_get_error(tokener);
-    if (code == json_tokener_continue) {
-        /* A number at the very end is complete only when something follows. */
-        object = json_tokener_parse_ex(tokener, "", 1);
-        code = json_tokener_get_error(tokener);
-    }
     if (code == json_tokener_continue) {
         g_set_error(error, AP_ERROR, AP_ERROR_JSON, "not JSON: it ends too early");
         return NULL;
@@ -49,6 +52,11 @@ parse_text(const char *text, gsize length, GError **error)
     if (code != json_tokener_success) {
         g_set_error(error, AP_ERROR, AP_ERROR_JSON, "not JSON: %s at byte %zu",
                     json_tokener_error_desc(code), json_tokener_get_parse_end(tokener));
+        return NULL;
+    }
+    if (!is_blank(text + json_tokener_get_parse_end(tokener), text + length)) {
+        g_set_error(error, AP_ERROR, AP_ERROR_JSON, "not JSON: something follows at byte %zu",
+                    json_tokener_get_parse_end(tokener));
         return NULL;
     }
     return g_steal_pointer(&object);

@@ -107,7 +107,7 @@ print_finding(const Session *session, const ApFinding *finding)
 
 /* Prints why it is refused, and only that; else what there is to be warned of. */
 static int
-conclude(const Session *session, GPtrArray *findings)
+conclude(const Session *session, const GPtrArray *findings)
 {
     ApSeverity severity = ap_finding_list_severity(findings);
 
