@@ -202,6 +202,24 @@ is_domain(xmlNode *node)
 }
 
 
+static gboolean
+is_no_comment(xmlNode *node)
+{
+    return node->type != XML_COMMENT_NODE && node->type != XML_PI_NODE;
+}
+
+
+static void
+strip_comments(xmlNode *node)
+{
+    strip_children(node, is_no_comment);
+    for (xmlNode *child = node->children; child; child = child->next) {
+        if (child->type == XML_ELEMENT_NODE)
+            strip_comments(child);
+    }
+}
+
+
 char *
 ap_domain_xml_strip(const char *text, gsize length, GError **error)
 {
@@ -225,6 +243,7 @@ ap_domain_xml_strip(const char *text, gsize length, GError **error)
     strip_children(ap_xml_find(domain, "os"), is_os_type);
     strip_children(ap_xml_find(domain, "devices"), is_mdev_hostdev);
     strip_children(ap_xml_find(domain, "metadata"), is_our_metadata);
+    strip_comments((xmlNode *)doc);
     xmlDocDumpFormatMemory(doc, &buffer, &size, 1);
     result = g_strndup((const char *)buffer, size);
     xmlFree(buffer);
