@@ -300,7 +300,7 @@ judge_filtered(ApJudge *judge)
 }
 
 
-/* Adds the queues of the adapter that are of no use to @set; returns why the last one is. */
+/* Adds the queues of the adapter that are of no use to @set; returns why they are. */
 static const char *
 find_unusable(ApJudge *judge, guint adapter, const ApMask *domains, ApApqnSet *set)
 {
@@ -311,7 +311,7 @@ find_unusable(ApJudge *judge, guint adapter, const ApMask *domains, ApApqnSet *s
 
         if (!own)
             continue;
-        why = own;
+        why = why && why != own ? "deconfigured or checkstopped" : own;
         ap_mask_set(&set->domains[adapter], d);
     }
     return why;
@@ -329,7 +329,8 @@ judge_usable(ApJudge *judge)
     for (int a = ap_mask_next(&adapters, 0); a >= 0; a = ap_mask_next(&adapters, a + 1)) {
         const char *own = find_unusable(judge, a, &domains, &set);
 
-        why = own ? own : why;
+        if (own)
+            why = why && why != own ? "deconfigured or checkstopped" : own;
     }
     if (ap_apqn_set_is_empty(&set))
         return;
