@@ -203,7 +203,7 @@ capture_definitions(const Capture *capture, GError **error)
 }
 
 
-/* Copies what we need of a domain XML. What cannot be parsed cannot be stripped, and is left out. */
+/* Copies what we need of a domain XML. What cannot be parsed cannot be stripped: it is left out. */
 static gboolean
 capture_domain(const Capture *capture, const char *path, GError **error)
 {
