@@ -101,7 +101,7 @@ class Line:
     @property
     def key(self):
         unique = self.verb in ("kernel", "lpar", "max", "features", "apmask", "aqmask", "title",
-                               "rule")
+                               "bus", "vfio", "rule")
         return (self.verb, None if unique else self.args[0] if self.args else None)
 
 

@@ -269,13 +269,16 @@ run(const CmdContext *context, char **args, GError **error)
     if (!inventory)
         return 4;
     check.inventory = inventory;
+    /* A guest that cannot be read is to be told whatever else is found. */
+    ap_inventory_get_guests(inventory);
     if (!args[0] && !audit(&check, error))
         return 4;
     for (char **arg = args; *arg; arg++) {
         if (!check_arg(&check, *arg, error))
             return 4;
     }
-    ap_finding_list_settle(findings);
+    /* Each argument is a candidate of its own: nothing is merged here. */
+    ap_finding_list_sort(findings);
     if (context->json ? !print_json(findings) : (print_text(findings), fflush(stdout) != 0))
         return 4;
     return ap_finding_list_severity(findings) == AP_SEVERITY_REJECT ? 1 : 0;

@@ -6,6 +6,9 @@
 
 #include "util/ap_error.h"
 
+/* So many fit 64 bits with either sign. */
+#define INTEGER_DIGITS_MAX 18
+
 /* Where the check is. */
 typedef struct {
     const char *p;
@@ -109,19 +112,16 @@ skip_number(Scanner *scanner)
 {
     const char *fault = "no number of JSON";
     gboolean leading_zero;
+    guint n_digits;
 
     if (*scanner->p == '-')
         scanner->p++;
     leading_zero = peek(scanner, 0) == '0';
-    switch (skip_digits(scanner)) {
-    case 0:
+    n_digits = skip_digits(scanner);
+    if (n_digits == 0 || (n_digits > 1 && leading_zero))
         return fault;
-    case 1:
-        break;
-    default:
-        if (leading_zero)
-            return fault;
-    }
+    if (n_digits > INTEGER_DIGITS_MAX && !strchr(".eE", peek(scanner, 0)))
+        return "an integer of more than 18 digits";
     if (peek(scanner, 0) == '.') {
         scanner->p++;
         if (skip_digits(scanner) == 0)

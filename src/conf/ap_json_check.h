@@ -17,7 +17,8 @@
  * array and no more levels than serde_json takes. Each version of json-c has other ideas of that,
  * in its strict mode, too (0.18 takes no letter beyond ASCII where char is signed). A NUL in a
  * string serde_json takes; it is refused, because json-c ends a key there and "attrs" could stand
- * for another key.
+ * for another key. So is an integer of more than 18 digits, which json-c may take for too large
+ * (0.18 does, 0.16 does not).
  *
  * Errors: AP_ERROR_JSON, and the message gives the byte.
  *

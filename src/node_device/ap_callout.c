@@ -57,14 +57,18 @@ load_guests(GPtrArray *problems, gpointer data)
 }
 
 
+/* The inventory is not freed: the process ends with its only call, and taking thousands of
+ * definitions apart again would take longer than judging them. */
 static ApInventory *
 load_inventory(Session *session, gboolean definitions)
 {
+    static ApInventory *inventory;
     GPtrArray *problems = ap_problem_list_new();
     GPtrArray *defs = definitions ? ap_defs_load(session->root, problems) : NULL;
 
-    return ap_inventory_new(ap_host_load(session->root), defs, problems,
-                            g_steal_pointer(&session->config), load_guests, session);
+    inventory = ap_inventory_new(ap_host_load(session->root), defs, problems,
+                                 g_steal_pointer(&session->config), load_guests, session);
+    return inventory;
 }
 
 
@@ -103,7 +107,7 @@ print_finding(const Session *session, const ApFinding *finding)
 
 /* Prints why it is refused, and only that; else what there is to be warned of. */
 static int
-conclude(const Session *session, GPtrArray *findings)
+conclude(const Session *session, const GPtrArray *findings)
 {
     ApSeverity severity = ap_finding_list_severity(findings);
 
