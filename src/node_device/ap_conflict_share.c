@@ -87,8 +87,8 @@ share_with_guest(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
 }
 
 
-/* Every code that applies is reported: the configuration can change each, and of those that are left
- * the strongest stays. */
+/* Every code that applies is reported: the configuration can change each, and of those that are
+ * left the strongest stays. */
 static void
 share_with(const ApOwner *owner, gpointer data)
 {
