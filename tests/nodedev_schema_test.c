@@ -11,7 +11,7 @@
 #include "util/ap_id.h"
 
 #define SEED 20240229
-#define MUTATIONS_PER_DOCUMENT 1500
+#define MUTATIONS_PER_DOCUMENT 1000
 #define REPORTED_MAX 5
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlParserCtxt, xmlFreeParserCtxt)

@@ -163,6 +163,9 @@ ap_judge_shared_mdev(ApJudge *judge)
 
     if (!uuid || (judge->phase != AP_PHASE_DEFINE && judge->phase != AP_PHASE_GUEST))
         return;
+    /* Only a warning here: the callout does not read all guests for it, virt-ap has read them. */
+    if (judge->phase == AP_PHASE_DEFINE && !ap_inventory_has_guests(judge->inventory))
+        return;
     guest = ap_judge_get_guest(judge);
     guests = ap_inventory_get_guests_of(judge->inventory, uuid);
     for (guint i = 0; guests && i < guests->len; i++) {
