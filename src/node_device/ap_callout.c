@@ -277,7 +277,7 @@ static int
 judge_definition(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
-    ApInventory *inventory = load_inventory(session, TRUE);
+    g_autoptr(ApInventory) inventory = load_inventory(session, TRUE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_DEFINE));
 
@@ -294,7 +294,7 @@ static int
 judge_start(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
-    ApInventory *inventory = load_inventory(session, FALSE);
+    g_autoptr(ApInventory) inventory = load_inventory(session, FALSE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_START));
 
@@ -306,7 +306,7 @@ static int
 judge_stop(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .active = TRUE };
-    ApInventory *inventory = load_inventory(session, FALSE);
+    g_autoptr(ApInventory) inventory = load_inventory(session, FALSE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_STOP));
 
@@ -318,7 +318,7 @@ static int
 change_live(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
-    ApInventory *inventory = load_inventory(session, TRUE);
+    g_autoptr(ApInventory) inventory = load_inventory(session, TRUE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_LIVE));
     g_autoptr(GError) error = NULL;
