@@ -24,7 +24,7 @@ CHANGES = (("pre", "define"), ("pre", "modify"), ("pre", "start"), ("live", "mod
 BAD_INPUT = {
     "no text": ("", "not JSON: "),
     "an empty line": ("\n", "not JSON"),
-    "null": ("null", "not JSON"),
+    "null": ("null", "it is null"),
     "an array": ("[]", "it is not an object"),
     "a string": ('"x"', "it is not an object"),
     "no type": ('{"start":"auto"}', "'mdev_type' is missing"),

@@ -278,7 +278,7 @@ static int
 judge_definition(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
-    g_autoptr(ApInventory) inventory = load_inventory(session, TRUE);
+    ApInventory *inventory = load_inventory(session, TRUE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_DEFINE));
 
@@ -295,7 +295,7 @@ static int
 judge_start(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
-    g_autoptr(ApInventory) inventory = load_inventory(session, FALSE);
+    ApInventory *inventory = load_inventory(session, FALSE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_START));
 
@@ -307,7 +307,7 @@ static int
 judge_stop(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .active = TRUE };
-    g_autoptr(ApInventory) inventory = load_inventory(session, FALSE);
+    ApInventory *inventory = load_inventory(session, FALSE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_STOP));
 
@@ -319,7 +319,7 @@ static int
 change_live(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
-    g_autoptr(ApInventory) inventory = load_inventory(session, TRUE);
+    ApInventory *inventory = load_inventory(session, TRUE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_LIVE));
     g_autoptr(GError) error = NULL;
