@@ -206,7 +206,7 @@ ap_host_read_guest_matrix(const ApHost *host, const ApActiveMdev *mdev, ApApqnSe
  * @matrix: what an mdev holds
  * @ret_set: (out caller-allocates): the APQNs that its guest should have
  *
- * For what the kernel cannot be asked: filters as vfio_ap_mdev_filter_matrix() does (vfio_ap_ops.c),
+ * For what the kernel cannot be asked: filters as vfio_ap_mdev_filter_matrix() does, vfio_ap_ops.c,
  * by the LPAR's masks and the queues' drivers. A stale filter it does not see.
  */
 void
