@@ -22,7 +22,7 @@ CHANGES = (("pre", "define"), ("pre", "modify"), ("pre", "start"), ("live", "mod
 
 # name: standard input of a change, what the refusal says
 BAD_INPUT = {
-    "no text": ("", "not JSON: it ends too early"),
+    "no text": ("", "not JSON: "),
     "an empty line": ("\n", "not JSON"),
     "null": ("null", "it is null"),
     "an array": ("[]", "it is not an object"),
@@ -32,8 +32,8 @@ BAD_INPUT = {
     "no start": ('{"mdev_type":"vfio_ap-passthrough"}', "'start' is missing"),
     "attributes that are no array": (
         '{"mdev_type":"vfio_ap-passthrough","start":"auto","attrs":{}}', "'attrs' is not an array"),
-    "a NUL byte": (GOOD.replace("5", "5\0"), "a NUL byte in the text"),
-    "a NUL byte behind it": (GOOD + "\0", "a NUL byte in the text"),
+    "a NUL byte": (GOOD.replace("5", "5\0"), "a NUL at byte"),
+    "a NUL byte behind it": (GOOD + "\0", "a NUL at byte"),
     "two objects": (GOOD + GOOD, "not JSON"),
     "no UTF-8": (GOOD.encode().replace(b"5", b"\xff"), "not JSON"),
     "2 MB of [": ("[" * 2_000_000, "more than 1 MiB"),
@@ -82,7 +82,7 @@ class InputTest(WorldTest):
         for length in range(len(GOOD)):
             with self.subTest(length=length):
                 self.assert_refused(call("pre", "define", A, GOOD[:length], release=False),
-                                    "not JSON: it ends too early")
+                                    "not JSON: ")
                 self.assert_free()
 
     def test_bad_calls_are_refused_with_their_reason(self):

@@ -262,7 +262,8 @@ static void
 test_last_of_a_repeated_key_counts(void)
 {
     const char *text = "{\"mdev_type\":\"a\",\"start\":\"manual\",\"attrs\":[{\"a\":\"1\"}],"
-                       "\"attrs\":[{\"a\":\"2\",\"a\":\"3\"}],\"start\":\"auto\",\"mdev_type\":\"b\"}";
+                       "\"attrs\":[{\"a\":\"2\",\"a\":\"3\"}],\"start\":\"auto\","
+                       "\"mdev_type\":\"b\"}";
     g_autoptr(ApMdevDef) def = ap_mdevctl_json_parse(text, strlen(text), NULL);
     const ApMdevAttr *attr;
 

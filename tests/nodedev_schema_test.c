@@ -490,7 +490,7 @@ static const struct {
     { "an iommuGroup with a comment", IN_CAPABILITY("<iommuGroup number='1'><!--a--></iommuGroup>"),
       TRUE },
     { "an iommuGroup with text", IN_CAPABILITY("<iommuGroup number='12'>a</iommuGroup>"), FALSE },
-    { "an iommuGroup with members", IN_CAPABILITY("<iommuGroup number='12'><address/></iommuGroup>"),
+    { "an iommuGroup with members", IN_CAPABILITY("<iommuGroup number='1'><address/></iommuGroup>"),
       FALSE },
     { "an iommuGroup without a number", IN_CAPABILITY("<iommuGroup/>"), FALSE },
     { "an iommuGroup that is no number", IN_CAPABILITY("<iommuGroup number='-1'/>"), FALSE },

@@ -166,13 +166,17 @@ read_exception(Reader *reader, const char *group, GError **error)
         ApSeverity severity;
         ApCode code;
 
+        /* GKeyFile lists a key as often as it stands there. */
         if (strcmp(*key, "mdev") == 0) {
+            g_free(exception->mdev);
             exception->mdev = ap_uuid_normalize(value);
             if (!exception->mdev)
                 return set_key_error(reader, group, *key, error, "'%s' is not a UUID", value);
         } else if (strcmp(*key, "guest") == 0) {
+            g_free(exception->guest);
             exception->guest = g_steal_pointer(&value);
         } else if (strcmp(*key, "pool") == 0) {
+            g_free(exception->pool);
             exception->pool = g_steal_pointer(&value);
         } else {
             if (!read_severity(reader, group, *key, &code, &severity, error))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* JSON by serde_json's rules, for mdevctl's files: its tokens. json-c, which parses them, is laxer. */
+/* JSON by serde_json's rules, for mdevctl's files: its tokens. json-c, the parser, is laxer. */
 #pragma once
 
 #include <glib.h>
@@ -14,11 +14,11 @@
  * @error: return location
  *
  * Checks that @text is UTF-8 and made of JSON's tokens, with no comma at the end of an object or
- * array and no more levels than serde_json takes. Each version of json-c has other ideas of that, in
- * its strict mode, too (0.18 takes no letter beyond ASCII where char is signed). A NUL in a string
- * serde_json takes; it is refused, because json-c ends a key there and "attrs" could stand for
- * another key. So is an integer of more than 18 digits, which json-c may take for too large (0.18
- * does, 0.16 does not).
+ * array and no more levels than serde_json takes. Each version of json-c has other ideas of that,
+ * in its strict mode, too (0.18 takes no letter beyond ASCII where char is signed). A NUL in a
+ * string serde_json takes; it is refused, because json-c ends a key there and "attrs" could stand
+ * for another key. So is an integer of more than 18 digits, which json-c may take for too large
+ * (0.18 does, 0.16 does not).
  *
  * Errors: AP_ERROR_JSON, and the message gives the byte.
  *

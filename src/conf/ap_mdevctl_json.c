@@ -46,6 +46,11 @@ parse_text(const char *text, gsize length, GError **error)
     object = json_tokener_parse_ex(tokener, text, length);
     code = json_tokener_get_error(tokener);
     if (code == json_tokener_continue) {
+        /* A number or null at the very end is complete only when something follows. */
+        object = json_tokener_parse_ex(tokener, "", 1);
+        code = json_tokener_get_error(tokener);
+    }
+    if (code == json_tokener_continue || code == json_tokener_error_parse_eof) {
         g_set_error(error, AP_ERROR, AP_ERROR_JSON, "not JSON: it ends too early");
         return NULL;
     }
@@ -54,7 +59,8 @@ parse_text(const char *text, gsize length, GError **error)
                     json_tokener_error_desc(code), json_tokener_get_parse_end(tokener));
         return NULL;
     }
-    if (!is_blank(text + json_tokener_get_parse_end(tokener), text + length)) {
+    if (json_tokener_get_parse_end(tokener) > 0 &&
+        !is_blank(text + json_tokener_get_parse_end(tokener), text + length)) {
         g_set_error(error, AP_ERROR, AP_ERROR_JSON, "not JSON: something follows at byte %zu",
                     json_tokener_get_parse_end(tokener));
         return NULL;

@@ -275,8 +275,8 @@ ap_nodedev_name(const char *uuid)
 }
 
 
-/* A parser makes a blank of a line break or tab that is not written as a reference; the kernel takes
- * "5\n", but not "5 ". */
+/* A parser makes a blank of a line break or tab that is not written as a reference; the kernel
+ * takes "5\n", but not "5 ". */
 static void
 append_escaped(GString *text, const char *value)
 {

@@ -57,7 +57,7 @@ load_guests(GPtrArray *problems, gpointer data)
 }
 
 
-/* The inventory is not freed: the process ends with its only call, and taking thousands of
+/* The last inventory is not freed: the callout ends with its only one, and taking thousands of
  * definitions apart again would take longer than judging them. */
 static ApInventory *
 load_inventory(Session *session, gboolean definitions)
@@ -66,6 +66,7 @@ load_inventory(Session *session, gboolean definitions)
     GPtrArray *problems = ap_problem_list_new();
     GPtrArray *defs = definitions ? ap_defs_load(session->root, problems) : NULL;
 
+    g_clear_pointer(&inventory, ap_inventory_free);
     inventory = ap_inventory_new(ap_host_load(session->root), defs, problems,
                                  g_steal_pointer(&session->config), load_guests, session);
     return inventory;

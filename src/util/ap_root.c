@@ -41,7 +41,8 @@ ap_root_new(const char *path, GError **error)
     ApRoot *root;
 
     if (fd < 0) {
-        g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot use '%s' as root: %s", path, strerror(errno));
+        g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot use '%s' as root: %s", path,
+                    strerror(errno));
         return NULL;
     }
     root = g_new0(ApRoot, 1);

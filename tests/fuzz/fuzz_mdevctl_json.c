@@ -22,6 +22,25 @@ check_matrix(const ApMatrix *matrix)
 }
 
 
+/* With a blank behind it json-c reads what else ap_mdevctl_plain_parse() does: no difference. */
+static void
+check_both_ways(const guint8 *data, gsize size, const ApMdevDef *def)
+{
+    g_autofree char *text = g_malloc(size + 1);
+    g_autoptr(ApMdevDef) other = NULL;
+    g_autofree char *a = NULL;
+    g_autofree char *b = NULL;
+
+    if (size > 0)
+        memcpy(text, data, size);
+    text[size] = ' ';
+    other = ap_mdevctl_json_parse(text, size + 1, NULL);
+    a = def ? ap_mdevctl_json_format(def) : NULL;
+    b = other ? ap_mdevctl_json_format(other) : NULL;
+    g_assert_cmpstr(a, ==, b);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 {
@@ -32,6 +51,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
     g_autofree char *same = NULL;
     ApMatrix matrix;
 
+    check_both_ways(data, size, def);
     if (!def) {
         g_assert_true(g_error_matches(error, AP_ERROR, AP_ERROR_JSON));
         return 0;
