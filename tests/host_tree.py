@@ -266,7 +266,8 @@ class HostTree:
         for line in self.d.all("mdev"):
             if (adapter in parse_ids(line.options.get("adapters", "")) and
                     domain in parse_ids(line.options.get("domains", ""))):
-                return "in use" if line.args[0] in held or "used" in line.args else "assigned"
+                used = line.args[0] in held and "idle" not in line.args
+                return "in use" if used or "used" in line.args else "assigned"
         return "unassigned"
 
     def filtered(self, adapters, domains):

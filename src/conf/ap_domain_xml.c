@@ -244,6 +244,25 @@ strip_document(xmlDoc *doc)
 }
 
 
+static gboolean
+is_no_comment(xmlNode *node)
+{
+    return node->type != XML_COMMENT_NODE && node->type != XML_PI_NODE;
+}
+
+
+/* What somebody wrote into a comment, also deep inside what is kept. */
+static void
+strip_comments(xmlNode *node)
+{
+    strip_children(node, is_no_comment);
+    for (xmlNode *child = node->children; child; child = child->next) {
+        if (child->type == XML_ELEMENT_NODE)
+            strip_comments(child);
+    }
+}
+
+
 char *
 ap_domain_xml_strip(const char *text, gsize length, GError **error)
 {
@@ -256,6 +275,7 @@ ap_domain_xml_strip(const char *text, gsize length, GError **error)
     if (!doc)
         return NULL;
     strip_document(doc);
+    strip_comments((xmlNode *)doc);
     xmlDocDumpFormatMemoryEnc(doc, &buffer, &size, "UTF-8", 1);
     result = g_strndup((const char *)buffer, size);
     xmlFree(buffer);

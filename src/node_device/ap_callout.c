@@ -57,7 +57,7 @@ load_guests(GPtrArray *problems, gpointer data)
 }
 
 
-/* The inventory is not freed: the process ends with its only call, and taking thousands of
+/* The last inventory is not freed: the callout ends with its only one, and taking thousands of
  * definitions apart again would take longer than judging them. */
 static ApInventory *
 load_inventory(Session *session, gboolean definitions)
@@ -66,6 +66,7 @@ load_inventory(Session *session, gboolean definitions)
     GPtrArray *problems = ap_problem_list_new();
     GPtrArray *defs = definitions ? ap_defs_load(session->root, problems) : NULL;
 
+    g_clear_pointer(&inventory, ap_inventory_free);
     inventory = ap_inventory_new(ap_host_load(session->root), defs, problems,
                                  g_steal_pointer(&session->config), load_guests, session);
     return inventory;
@@ -277,7 +278,7 @@ static int
 judge_definition(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
-    g_autoptr(ApInventory) inventory = load_inventory(session, TRUE);
+    ApInventory *inventory = load_inventory(session, TRUE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_DEFINE));
 
@@ -294,7 +295,7 @@ static int
 judge_start(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
-    g_autoptr(ApInventory) inventory = load_inventory(session, FALSE);
+    ApInventory *inventory = load_inventory(session, FALSE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_START));
 
@@ -306,7 +307,7 @@ static int
 judge_stop(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .active = TRUE };
-    g_autoptr(ApInventory) inventory = load_inventory(session, FALSE);
+    ApInventory *inventory = load_inventory(session, FALSE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_STOP));
 
@@ -318,7 +319,7 @@ static int
 change_live(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
-    g_autoptr(ApInventory) inventory = load_inventory(session, TRUE);
+    ApInventory *inventory = load_inventory(session, TRUE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_LIVE));
     g_autoptr(GError) error = NULL;

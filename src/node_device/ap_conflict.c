@@ -253,8 +253,8 @@ judge_bus(ApJudge *judge)
                           ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_REJECT,
                                             AP_SEVERITY_REJECT),
                           NULL, NULL, NULL,
-                          g_strdup_printf("this host has no %s now: the matrix is judged against "
-                                          "the other definitions alone",
+                          g_strdup_printf("this host has no %s now: nothing can start, and "
+                                          "definitions are judged against each other alone",
                                           what),
                           g_strdup("modprobe vfio_ap"));
 }

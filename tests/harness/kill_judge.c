@@ -4,7 +4,7 @@
  *
  * Environment: AP_CALLOUT the callout; AP_HIT_AT N, counted from 1, 0 for never; AP_HIT_WITH the
  * number of a signal, or "nomem": from then on the judge gets no more memory; AP_HIT_LOG a file,
- * which then holds how many system calls were seen. */
+ * which then holds how many system calls were seen, and "hit" or "end". */
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,47 +54,61 @@ hit(pid_t judge, const char *with)
 
 
 static void
-write_count(long count)
+write_log(long count, const char *how)
 {
     FILE *log = fopen(getenv("AP_HIT_LOG"), "w");
 
-    if (!log || fprintf(log, "%ld\n", count) < 0 || fclose(log) != 0)
+    if (!log || fprintf(log, "%ld %s\n", count, how) < 0 || fclose(log) != 0)
         fail("AP_HIT_LOG");
 }
 
 
-/* Follows the callout until its first child ends or is hit. */
+/* Whether @judge stands at the entry of a system call, and of which. */
+static gboolean
+is_entry(pid_t judge, int status, guint64 *ret_number)
+{
+    struct __ptrace_syscall_info info;
+
+    if (WSTOPSIG(status) != (SIGTRAP | 0x80) ||
+        ptrace(PTRACE_GET_SYSCALL_INFO, judge, sizeof(info), &info) <= 0 ||
+        info.op != PTRACE_SYSCALL_INFO_ENTRY)
+        return FALSE;
+    *ret_number = info.entry.nr;
+    return TRUE;
+}
+
+
+/* Follows the callout until its child ends or is hit. Its exit does not count: that is its word. */
 static void
 trace(pid_t callout, long at, const char *with)
 {
     pid_t judge = 0;
-    long stops = 0;
+    long count = 0;
 
     for (;;) {
         int status;
         pid_t pid = waitpid(-1, &status, __WALL);
-        int event = status >> 16;
+        guint64 number;
         gboolean at_call;
 
-        if (pid < 0)
+        if (pid < 0 || (pid == judge && !WIFSTOPPED(status)))
             break;
-        if (!WIFSTOPPED(status)) {
-            if (pid == judge)
-                break;
+        if (!WIFSTOPPED(status))
             continue;
-        }
         /* The callout forks the judge and nothing else. */
         if (judge == 0 && pid != callout)
             judge = pid;
         at_call = WSTOPSIG(status) == (SIGTRAP | 0x80);
-        if (pid == judge && at_call && stops++ % 2 == 0 && stops / 2 + 1 == at) {
+        if (pid == judge && is_entry(judge, status, &number) && number != SYS_exit_group &&
+            ++count == at) {
             hit(judge, with);
-            break;
+            write_log(count, "hit");
+            return;
         }
         ptrace(pid == judge ? PTRACE_SYSCALL : pid == callout ? PTRACE_CONT : PTRACE_DETACH, pid,
-               NULL, event || at_call ? 0 : WSTOPSIG(status));
+               NULL, status >> 16 || at_call ? 0 : WSTOPSIG(status));
     }
-    write_count((stops + 1) / 2);
+    write_log(count, "end");
 }
 
 
