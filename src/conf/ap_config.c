@@ -194,6 +194,8 @@ read_ids(Reader *reader, const char *group, const char *key, ApMask *ret_mask, G
     g_autofree char *value = get_value(reader, group, key);
     g_auto(GStrv) terms = g_strsplit(value, ",", -1);
 
+    if (!terms[0])
+        return set_key_error(reader, group, key, error, "no ids: wanted such as 5,0x08-0x0a");
     for (char **term = terms; *term; term++) {
         g_auto(GStrv) ends = g_strsplit(g_strstrip(*term), "-", 2);
         g_autoptr(GError) local = NULL;
@@ -232,10 +234,12 @@ read_pool(Reader *reader, const char *group, const char *name, GError **error)
             if (!read_ids(reader, group, *key, &pool->domains, error))
                 return FALSE;
         } else if (strcmp(*key, "guests") == 0) {
+            g_autoptr(GError) local = NULL;
+
             g_strfreev(pool->guests);
-            pool->guests = g_key_file_get_string_list(reader->file, group, *key, NULL, error);
+            pool->guests = g_key_file_get_string_list(reader->file, group, *key, NULL, &local);
             if (!pool->guests)
-                return FALSE;
+                return set_key_error(reader, group, *key, error, "%s", local->message);
         } else {
             return set_key_error(reader, group, *key, error, "unknown key");
         }
