@@ -5,10 +5,12 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "conf/ap_json_check.h"
+#include "conf/ap_mdevctl_plain.h"
 #include "util/ap_error.h"
 
-/* serde_json's recursion limit. */
-#define DEPTH_MAX 127
+/* What is in the innermost level counts as one for json-c. */
+#define DEPTH_MAX (AP_JSON_DEPTH_MAX + 1)
 
 typedef struct json_object JsonObject;
 typedef struct json_tokener JsonTokener;
@@ -23,6 +25,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonObject, json_object_release)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonTokener, json_tokener_free)
 
 
+static gboolean
+is_blank(const char *p, const char *end)
+{
+    while (p < end && strchr(" \t\r\n", *p))
+        p++;
+    return p >= end;
+}
+
+
 static JsonObject *
 parse_text(const char *text, gsize length, GError **error)
 {
@@ -30,26 +41,28 @@ parse_text(const char *text, gsize length, GError **error)
     g_autoptr(JsonObject) object = NULL;
     enum json_tokener_error code;
 
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    /* A NUL would end the text for json-c, and whatever follows would go unread. */
-    if (memchr(text, '\0', length)) {
-        g_set_error(error, AP_ERROR, AP_ERROR_JSON, "not JSON: a NUL byte in the text");
+    if (!ap_json_check(text, length, error))
         return NULL;
-    }
     object = json_tokener_parse_ex(tokener, text, length);
     code = json_tokener_get_error(tokener);
     if (code == json_tokener_continue) {
-        /* A number at the very end is complete only when something follows. */
+        /* A number or null at the very end is complete only when something follows. */
         object = json_tokener_parse_ex(tokener, "", 1);
         code = json_tokener_get_error(tokener);
     }
-    if (code == json_tokener_continue) {
+    if (code == json_tokener_continue || code == json_tokener_error_parse_eof) {
         g_set_error(error, AP_ERROR, AP_ERROR_JSON, "not JSON: it ends too early");
         return NULL;
     }
     if (code != json_tokener_success) {
         g_set_error(error, AP_ERROR, AP_ERROR_JSON, "not JSON: %s at byte %zu",
                     json_tokener_error_desc(code), json_tokener_get_parse_end(tokener));
+        return NULL;
+    }
+    if (json_tokener_get_parse_end(tokener) > 0 &&
+        !is_blank(text + json_tokener_get_parse_end(tokener), text + length)) {
+        g_set_error(error, AP_ERROR, AP_ERROR_JSON, "not JSON: something follows at byte %zu",
+                    json_tokener_get_parse_end(tokener));
         return NULL;
     }
     return g_steal_pointer(&object);
@@ -76,7 +89,6 @@ add_attr(ApMdevDef *def, JsonObject *item, GError **error)
     value = (JsonObject *)lh_entry_v(entry);
     if (!json_object_is_type(value, json_type_string))
         return set_shape_error(error, "the value of an attribute is not a string");
-    /* A NUL ends the number for the kernel as it ends the string here. */
     ap_mdev_def_add_attr(def, lh_entry_k(entry), json_object_get_string(value));
     return TRUE;
 }
@@ -97,8 +109,8 @@ add_attrs(ApMdevDef *def, JsonObject *attrs, GError **error)
 }
 
 
-ApMdevDef *
-ap_mdevctl_json_parse(const char *text, gsize length, GError **error)
+static ApMdevDef *
+parse_any(const char *text, gsize length, GError **error)
 {
     g_autoptr(JsonObject) object = parse_text(text, length, error);
     g_autoptr(ApMdevDef) def = NULL;
@@ -130,6 +142,15 @@ ap_mdevctl_json_parse(const char *text, gsize length, GError **error)
     if (!add_attrs(def, json_object_object_get(object, "attrs"), error))
         return NULL;
     return g_steal_pointer(&def);
+}
+
+
+ApMdevDef *
+ap_mdevctl_json_parse(const char *text, gsize length, GError **error)
+{
+    ApMdevDef *def = ap_mdevctl_plain_parse(text, length);
+
+    return def ? def : parse_any(text, length, error);
 }
 
 

@@ -185,6 +185,17 @@ check_digits(xmlNode *node, const char *attr, GError **error)
 
 
 static gboolean
+check_devnodes(xmlNode *device, GError **error)
+{
+    for (xmlNode *child = device->children; child; child = child->next) {
+        if (ap_xml_is(child, "devnode") && !check_value(child, "type", "dev", "link", error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
+static gboolean
 read_uuid(ApMdevDef *def, xmlNode *node, GError **error)
 {
     g_autofree char *text = ap_xml_get_text(node);
@@ -245,7 +256,7 @@ ap_nodedev_xml_parse(const char *text, gsize length, GError **error)
     capability = ap_xml_find(device, "capability");
     /* libvirt says 'computer' of a definition while vfio_ap is not loaded. */
     if (!check_value(ap_xml_find(device, "parent"), NULL, "ap_matrix", "computer", error) ||
-        !check_value(capability, "type", "mdev", NULL, error))
+        !check_value(capability, "type", "mdev", NULL, error) || !check_devnodes(device, error))
         return NULL;
     def = ap_mdev_def_new(AP_MDEV_TYPE);
     def->parent = g_strdup(AP_MDEV_PARENT);
@@ -261,6 +272,22 @@ ap_nodedev_name(const char *uuid)
     char *name = g_strdup_printf("mdev_%s_matrix", uuid);
 
     return g_strdelimit(name, "-", '_');
+}
+
+
+/* A parser makes a blank of a line break or tab that is not written as a reference; the kernel
+ * takes "5\n", but not "5 ". */
+static void
+append_escaped(GString *text, const char *value)
+{
+    g_autofree char *escaped = g_markup_escape_text(value, -1);
+
+    for (const char *p = escaped; *p; p++) {
+        if (*p == '\n' || *p == '\t' || *p == '\r')
+            g_string_append_printf(text, "&#%d;", *p);
+        else
+            g_string_append_c(text, *p);
+    }
 }
 
 
@@ -281,10 +308,12 @@ ap_nodedev_xml_format(const ApMdevDef *def)
         g_string_append_printf(text, "    <uuid>%s</uuid>\n", def->uuid);
     for (guint i = 0; i < def->attrs->len; i++) {
         const ApMdevAttr *attr = def->attrs->pdata[i];
-        g_autofree char *line = g_markup_printf_escaped("    <attr name='%s' value='%s'/>\n",
-                                                        attr->name, attr->value);
 
-        g_string_append(text, line);
+        g_string_append(text, "    <attr name='");
+        append_escaped(text, attr->name);
+        g_string_append(text, "' value='");
+        append_escaped(text, attr->value);
+        g_string_append(text, "'/>\n");
     }
     g_string_append(text, "  </capability>\n</device>\n");
     return g_string_free(text, FALSE);

@@ -283,7 +283,8 @@ judge_filtered(ApJudge *judge)
     computed = get_lost(judge, &adapters, &domains, &lost);
     nothing_left = ap_apqn_set_count(&lost) == total && ap_matrix_count_apqns(&judge->matrix) > 0;
     ap_apqn_set_remove_all(&lost, &judge->said);
-    if (ap_apqn_set_is_empty(&lost) && !(nothing_left && total == 0 && judge->phase == AP_PHASE_GUEST))
+    if (ap_apqn_set_is_empty(&lost) &&
+        !(nothing_left && total == 0 && judge->phase == AP_PHASE_GUEST))
         return;
     severity = judge->phase == AP_PHASE_GUEST && nothing_left ? AP_SEVERITY_REJECT
                                                               : AP_SEVERITY_WARN;

@@ -87,8 +87,8 @@ share_with_guest(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
 }
 
 
-/* Every code that applies is reported: the configuration can change each, and of those that are left
- * the strongest stays. */
+/* Every code that applies is reported: the configuration can change each, and of those that are
+ * left the strongest stays. */
 static void
 share_with(const ApOwner *owner, gpointer data)
 {
@@ -162,6 +162,9 @@ ap_judge_shared_mdev(ApJudge *judge)
     GPtrArray *guests;
 
     if (!uuid || (judge->phase != AP_PHASE_DEFINE && judge->phase != AP_PHASE_GUEST))
+        return;
+    /* Only a warning here: the callout does not read all guests for it, virt-ap has read them. */
+    if (judge->phase == AP_PHASE_DEFINE && !ap_inventory_has_guests(judge->inventory))
         return;
     guest = ap_judge_get_guest(judge);
     guests = ap_inventory_get_guests_of(judge->inventory, uuid);
