@@ -72,7 +72,8 @@ static void
 test_only_vfio_ap_hostdevs_are_taken(void)
 {
     const char *text =
-        "<domain type='kvm'><name>p&amp;q</name><uuid>\n" "AAAAAAAA-AAAA-4AAA-8AAA-AAAAAAAAAAAA\n</uuid>"
+        "<domain type='kvm'><name>p&amp;q</name>"
+        "<uuid>\nAAAAAAAA-AAAA-4AAA-8AAA-AAAAAAAAAAAA\n</uuid>"
         "<devices>" HOSTDEV("mdev", "vfio-ccw", UUID_A) HOSTDEV("mdev", "vfio-ap", UUID_B)
         HOSTDEV("pci", "vfio-ap", "x")
         HOSTDEV("mdev", "vfio-ap", "AAAAAAAA-AAAA-4AAA-8AAA-AAAAAAAAAAAA")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Node-device XML: each nodedevdata/NAME.in.xml becomes NAME.out.xml, or NAME.err says why not.
+/* Node-device XML: each nodedevxml2xml/NAME.in.xml becomes NAME.out.xml, or NAME.err says why not.
  * AP_TEST_REGENERATE=1 writes the expected files. */
 #include "conf/ap_nodedev_xml.h"
 
@@ -157,7 +157,7 @@ main(int argc, char **argv)
     int result;
 
     g_test_init(&argc, &argv, NULL);
-    directory = g_build_filename(g_getenv("SOURCE_DIR"), "tests/nodedevdata", NULL);
+    directory = g_build_filename(g_getenv("SOURCE_DIR"), "tests/nodedevxml2xml", NULL);
     dir = g_dir_open(directory, 0, NULL);
     g_assert_nonnull(dir);
     while ((file = g_dir_read_name(dir))) {

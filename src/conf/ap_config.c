@@ -239,8 +239,6 @@ read_pool(Reader *reader, const char *group, const char *name, GError **error)
             if (!read_ids(reader, group, *key, &pool->domains, error))
                 return FALSE;
         } else if (strcmp(*key, "guests") == 0) {
-            g_autoptr(GError) local = NULL;
-
             g_strfreev(pool->guests);
             pool->guests = g_key_file_get_string_list(reader->file, group, *key, NULL, &local);
             if (!pool->guests)
