@@ -264,14 +264,32 @@ only_becomes_manual(Session *session)
 }
 
 
+/* mdevctl looks for an older definition before it asks us: of two who define one uuid at once the
+ * second would overwrite what the first has written, under the lock, since. */
+static gboolean
+is_defined_twice(Session *session)
+{
+    g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", session->uuid, NULL);
+
+    if (strcmp(session->call->action, "define") != 0 || !ap_root_exists(session->root, path))
+        return FALSE;
+    fprintf(stderr, "mdev %s is defined already\n  change it with `mdevctl modify`\n",
+            session->uuid);
+    return TRUE;
+}
+
+
 static int
 judge_definition(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
-    ApInventory *inventory = load_inventory(session, TRUE);
-    g_autoptr(GPtrArray) findings =
-        ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_DEFINE));
+    ApInventory *inventory;
+    g_autoptr(GPtrArray) findings = NULL;
 
+    if (is_defined_twice(session))
+        return 1;
+    inventory = load_inventory(session, TRUE);
+    findings = ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_DEFINE));
     forgive_replaced(session, findings);
     if (equals_live(session, inventory))
         forgive_all(findings);

@@ -13,7 +13,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 
 # Not ours to format: goldens, samples and inputs of tests, texts of licences.
-FOREIGN = ("LICENSES", "tests/fuzz/corpus", "tests/hosts", "tests/lint", "tests/nodedevdata",
+FOREIGN = ("LICENSES", "tests/fuzz/corpus", "tests/hosts", "tests/lint", "tests/mdevctl", "tests/nodedevdata",
+           "tests/nodedevxml2xml",
            "tests/xml2argvdata", "tests/e2e/data", "examples")
 SOURCE = {".c", ".h", ".py", ".sh", ".rng", ".build"}
 
