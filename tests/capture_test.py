@@ -66,7 +66,8 @@ class CaptureTest(unittest.TestCase):
     def test_what_the_host_needs_is_captured(self):
         root, captured = self.build("host-needs"), self.top / "captured"
         xml = self.top / "all.xml"
-        HostTree(Description(SOURCE / "tests/hosts/host-needs.host"), root).write_candidates(self.top)
+        description = Description(SOURCE / "tests/hosts/host-needs.host")
+        HostTree(description, root).write_candidates(self.top)
         virt_ap(root, "capture", str(captured))
         self.assert_same(root, captured, "check", str(xml), "--phase", "free", "--json")
         info = (captured / "etc/zkey/repository/root.info").read_text()

@@ -218,8 +218,8 @@ capture_definitions(const Capture *capture, GError **error)
 }
 
 
-/* Copies what we need of a domain XML. What cannot be parsed cannot be stripped: it is left out. So
- * is the status of a guest that is gone: nobody could tell later. */
+/* Copies what we need of a domain XML. What cannot be parsed cannot be stripped, and is left out;
+ * so is the status of a guest that is gone: nobody could tell later. */
 static gboolean
 capture_domain(const Capture *capture, const char *path, GError **error)
 {

@@ -206,8 +206,8 @@ ap_host_read_guest_matrix(const ApHost *host, const ApActiveMdev *mdev, ApApqnSe
  * @matrix: what an mdev holds
  * @ret_set: (out caller-allocates): the APQNs that its guest should have
  *
- * For what the kernel cannot be asked: filters as its vfio_ap_mdev_filter_matrix() does, by the
- * LPAR's masks and the queues' drivers. A stale filter it does not see.
+ * For what the kernel cannot be asked: filters as vfio_ap_mdev_filter_matrix() does, vfio_ap_ops.c,
+ * by the LPAR's masks and the queues' drivers. A stale filter it does not see.
  */
 void
 ap_host_compute_guest_matrix(ApHost *host, const ApMatrix *matrix, ApApqnSet *ret_set);
