@@ -114,8 +114,8 @@ def measure_ap_check(build, root, runs, count):
     """ap-check knows no other root: both run where the definitions are mounted on /etc/mdevctl.d.
 
     mdevctl calls twice for one command, so the capabilities count."""
-    script = ('mount --bind "$1" /etc/mdevctl.d && mount -t tmpfs none /run/lock && shift && '
-              'exec "$@"')
+    script = ('mount --bind "$1" /etc/mdevctl.d && mount -t tmpfs none /run/lock && '
+              'shift && exec "$@"')
     answer = subprocess.run(
         ["unshare", "-rm", "sh", "-c", script, "sh", str(root / "etc/mdevctl.d"), sys.executable,
          str(HERE / "bench.py"), "--beside", str(build), str(runs)],
