@@ -27,21 +27,6 @@ is_file(const char *arg)
 }
 
 
-/* Reads a file of the caller's, not of the root's; "-" is standard input. */
-static char *
-read_file(const char *arg, gsize *ret_length, GError **error)
-{
-    g_autoptr(GError) local = NULL;
-    const char *path = strcmp(arg, "-") == 0 ? "/dev/stdin" : arg;
-    char *text;
-
-    if (g_file_get_contents(path, &text, ret_length, &local))
-        return text;
-    g_set_error(error, AP_ERROR, AP_ERROR_IO, "%s", local->message);
-    return NULL;
-}
-
-
 static void
 take_findings(Check *check, GPtrArray *findings)
 {
@@ -91,7 +76,7 @@ check_file(Check *check, const char *arg, GError **error)
     gsize length;
     gboolean ok;
 
-    text = read_file(arg, &length, error);
+    text = cmd_read_file(arg, &length, error);
     if (!text)
         return FALSE;
     root_name = ap_xml_get_root_name(text, length, error);
@@ -197,20 +182,21 @@ audit(Check *check, GError **error)
 static gboolean
 read_phase(const CmdContext *context, gboolean has_args, guint *ret_phases, GError **error)
 {
+    const char *name = cmd_get_option(context, "--phase");
     ApPhase phase;
 
     *ret_phases = 0;
-    if (!context->phase)
+    if (!name)
         return TRUE;
-    if (!ap_phase_from_string(context->phase, &phase)) {
+    if (!ap_phase_from_string(name, &phase)) {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
                     "unknown phase '%s': wanted define, start, live, stop, guest, free or audit",
-                    context->phase);
+                    name);
         return FALSE;
     }
     if (!has_args && phase != AP_PHASE_AUDIT) {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
-                    "--phase %s needs to know what is to be checked", context->phase);
+                    "--phase %s needs to know what is to be checked", name);
         return FALSE;
     }
     if (phase != AP_PHASE_AUDIT)
@@ -282,6 +268,12 @@ run(const CmdContext *context, char **args, GError **error)
 }
 
 
+static const CmdOption options[] = {
+    { "--phase", "PHASE",
+      "define, start, live, stop, guest, free or audit, instead of those that apply" },
+    { NULL },
+};
+
 const Cmd cmd_check = {
     .name = "check",
     .args = "[ARG ...]",
@@ -290,6 +282,6 @@ const Cmd cmd_check = {
                    "XML. A UUID is an mdev, anything else a guest. Without ARG everything is "
                    "audited. Changes nothing.",
     .max_args = -1,
-    .takes_phase = TRUE,
+    .options = options,
     .run = run,
 };
