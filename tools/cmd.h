@@ -5,20 +5,37 @@
 #include <json-c/json.h>
 
 #include "node_device/ap_conflict.h"
+#include "node_device/ap_kernel.h"
 
 typedef struct json_object JsonObject;
 
 /**
  * CmdContext:
  * @root: the root directory
+ * @is_sim: whether it was given by --sim: a simulated host, on which commands may write
  * @json: whether to print JSON
- * @phase: (nullable): value of --phase
+ * @options: (element-type utf8 utf8): the command's own options that were given
  */
 typedef struct {
     ApRoot *root;
+    gboolean is_sim;
     gboolean json;
-    const char *phase;
+    GHashTable *options;
 } CmdContext;
+
+/**
+ * CmdOption:
+ * @name: "--phase"; NULL ends an array
+ * @arg: (nullable): what stands for its value in the synopsis; NULL: it has none
+ * @help: what it does
+ *
+ * An option of one or several commands. One name means the same, value or not, for all.
+ */
+typedef struct {
+    const char *name;
+    const char *arg;
+    const char *help;
+} CmdOption;
 
 /**
  * Cmd:
@@ -28,7 +45,7 @@ typedef struct {
  * @description: what it does, for help and the man page
  * @min_args: how many arguments it needs
  * @max_args: how many it takes; -1: any number
- * @takes_phase: whether it has the option --phase
+ * @options: (nullable) (array zero-terminated=1): its own options
  * @run: does it; returns the exit code, or sets the error
  */
 typedef struct {
@@ -38,7 +55,7 @@ typedef struct {
     const char *description;
     int min_args;
     int max_args;
-    gboolean takes_phase;
+    const CmdOption *options;
     int (*run)(const CmdContext *context, char **args, GError **error);
 } Cmd;
 
@@ -47,6 +64,81 @@ extern const Cmd cmd_map;
 extern const Cmd cmd_show;
 extern const Cmd cmd_check;
 extern const Cmd cmd_capture;
+extern const Cmd cmd_define;
+extern const Cmd cmd_undefine;
+extern const Cmd cmd_start;
+extern const Cmd cmd_stop;
+extern const Cmd cmd_autostart;
+extern const Cmd cmd_update;
+extern const Cmd cmd_recover;
+extern const Cmd cmd_sim;
+
+/**
+ * cmd_get_option:
+ * @context: the context
+ * @name: an option of the command, "--phase"
+ *
+ * Returns: (nullable): its value, "" if it has none, NULL if it was not given; borrowed.
+ */
+const char *
+cmd_get_option(const CmdContext *context, const char *name);
+
+/**
+ * cmd_open_kernel:
+ * @context: the context
+ * @error: return location
+ *
+ * For commands that change something.
+ *
+ * Errors: AP_ERROR_USAGE on a captured root, AP_ERROR_NOT_FOUND if --sim names no simulated host.
+ *
+ * Returns: (nullable): the kernel to work on; the caller frees it with ap_kernel_free().
+ */
+ApKernel *
+cmd_open_kernel(const CmdContext *context, GError **error);
+
+/**
+ * cmd_load_guests:
+ * @problems: (element-type ApProblem): where to note what cannot be read
+ * @data: the root
+ *
+ * An ApGuestsFunc.
+ *
+ * Returns: (nullable) (element-type ApGuest): the guests.
+ */
+GPtrArray *
+cmd_load_guests(GPtrArray *problems, gpointer data);
+
+/**
+ * cmd_parse_mdev:
+ * @name: a UUID, or libvirt's name of a node device: "mdev_11111111_..._matrix"
+ *
+ * Returns: (nullable): the UUID in lower case, NULL if @name is neither; the caller frees it.
+ */
+char *
+cmd_parse_mdev(const char *name);
+
+/**
+ * cmd_is_file:
+ * @arg: an argument
+ *
+ * Returns: whether it means a file: it has a / in it, ends in .xml, or is "-".
+ */
+gboolean
+cmd_is_file(const char *arg);
+
+/**
+ * cmd_read_file:
+ * @arg: a file of the caller's, not of the root's; "-" is standard input
+ * @ret_length: (out): its length in bytes
+ * @error: return location
+ *
+ * Errors: AP_ERROR_IO.
+ *
+ * Returns: (nullable): the content; the caller frees it.
+ */
+char *
+cmd_read_file(const char *arg, gsize *ret_length, GError **error);
 
 /**
  * cmd_load_inventory:

@@ -21,28 +21,6 @@ typedef struct {
 } Check;
 
 
-static gboolean
-is_file(const char *arg)
-{
-    return strchr(arg, '/') || g_str_has_suffix(arg, ".xml") || strcmp(arg, "-") == 0;
-}
-
-
-/* Reads a file of the caller's, not of the root's; "-" is standard input. */
-static char *
-read_file(const char *arg, gsize *ret_length, GError **error)
-{
-    g_autoptr(GError) local = NULL;
-    const char *path = strcmp(arg, "-") == 0 ? "/dev/stdin" : arg;
-    char *text;
-
-    if (g_file_get_contents(path, &text, ret_length, &local))
-        return text;
-    g_set_error(error, AP_ERROR, AP_ERROR_IO, "%s", local->message);
-    return NULL;
-}
-
-
 static void
 take_findings(Check *check, GPtrArray *findings)
 {
@@ -92,7 +70,7 @@ check_file(Check *check, const char *arg, GError **error)
     gsize length;
     gboolean ok;
 
-    text = read_file(arg, &length, error);
+    text = cmd_read_file(arg, &length, error);
     if (!text)
         return FALSE;
     root_name = ap_xml_get_root_name(text, length, error);
@@ -174,7 +152,7 @@ check_arg(Check *check, const char *arg, GError **error)
 {
     g_autofree char *uuid = NULL;
 
-    if (is_file(arg))
+    if (cmd_is_file(arg))
         return check_file(check, arg, error);
     uuid = ap_uuid_normalize(arg);
     if (uuid)
@@ -201,20 +179,21 @@ audit(Check *check, GError **error)
 static gboolean
 read_phase(const CmdContext *context, gboolean has_args, guint *ret_phases, GError **error)
 {
+    const char *name = cmd_get_option(context, "--phase");
     ApPhase phase;
 
     *ret_phases = 0;
-    if (!context->phase)
+    if (!name)
         return TRUE;
-    if (!ap_phase_from_string(context->phase, &phase)) {
+    if (!ap_phase_from_string(name, &phase)) {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
                     "unknown phase '%s': wanted define, start, live, stop, guest, free or audit",
-                    context->phase);
+                    name);
         return FALSE;
     }
     if (!has_args && phase != AP_PHASE_AUDIT) {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
-                    "--phase %s needs to know what is to be checked", context->phase);
+                    "--phase %s needs to know what is to be checked", name);
         return FALSE;
     }
     if (phase != AP_PHASE_AUDIT)
@@ -226,18 +205,7 @@ read_phase(const CmdContext *context, gboolean has_args, guint *ret_phases, GErr
 static void
 print_text(const GPtrArray *findings)
 {
-    for (guint i = 0; i < findings->len; i++) {
-        const ApFinding *finding = findings->pdata[i];
-        g_autofree char *text = ap_finding_to_text(finding);
-
-        printf("%s: %s", ap_severity_to_string(finding->severity),
-               ap_code_to_string(finding->code));
-        if (finding->mdev)
-            printf(": mdev %s", finding->mdev);
-        if (finding->guest)
-            printf(" of guest '%s'", finding->guest);
-        printf("\n  %s\n", text);
-    }
+    out_print_findings(stdout, findings);
     if (findings->len == 0)
         printf("nothing found\n");
 }
@@ -247,15 +215,8 @@ static gboolean
 print_json(const GPtrArray *findings)
 {
     JsonObject *result = out_new();
-    JsonObject *array = json_object_new_array();
 
-    for (guint i = 0; i < findings->len; i++) {
-        JsonObject *object = json_object_new_object();
-
-        out_finding(object, findings->pdata[i]);
-        json_object_array_add(array, object);
-    }
-    json_object_object_add(result, "findings", array);
+    json_object_object_add(result, "findings", out_findings(findings));
     return out_print(result);
 }
 
@@ -289,6 +250,12 @@ run(const CmdContext *context, char **args, GError **error)
 }
 
 
+static const CmdOption options[] = {
+    { "--phase", "PHASE",
+      "define, start, live, stop, guest, free or audit, instead of those that apply" },
+    { NULL },
+};
+
 const Cmd cmd_check = {
     .name = "check",
     .args = "[ARG ...]",
@@ -297,6 +264,6 @@ const Cmd cmd_check = {
                    "XML. A UUID is an mdev, anything else a guest. Without ARG everything is "
                    "audited. Changes nothing.",
     .max_args = -1,
-    .takes_phase = TRUE,
+    .options = options,
     .run = run,
 };

@@ -80,6 +80,16 @@ gboolean
 ap_matrix_is_within(const ApMatrix *matrix, const ApMatrix *other);
 
 /**
+ * ap_matrix_to_ap_config:
+ * @matrix: a matrix
+ *
+ * Returns: the text of the mdev attribute ap_config, as the kernel prints it and as it is written:
+ *   three masks separated by commas, then a newline; the caller frees it.
+ */
+char *
+ap_matrix_to_ap_config(const ApMatrix *matrix);
+
+/**
  * ApApqnSet:
  * @domains: for each adapter the domains
  *
