@@ -64,8 +64,9 @@ out_matrix(JsonObject *object, ApInventory *inventory, const ApOwner *owner);
  * @inventory: what there is
  * @owner: an mdev
  *
- * Predicts what KVM puts into the guest's CRYCB from the definition, the LPAR's masks and the
- * host's masks alone; for an mdev without a definition its live matrix stands in for that.
+ * Predicts what KVM puts into the guest's CRYCB from the definition, the LPAR's masks, the host's
+ * masks and the queues' drivers alone; for an mdev without a definition its live matrix stands in
+ * for that.
  */
 void
 out_crycb(JsonObject *object, ApInventory *inventory, const ApOwner *owner);

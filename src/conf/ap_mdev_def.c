@@ -10,6 +10,10 @@
 /* ap_config_store() looks at no more (AP_CONFIG_STRLEN, vfio_ap_ops.c). */
 #define AP_CONFIG_LENGTH_MAX 201
 
+/* sysfs takes a page at a time (kernfs_fop_write_iter()): mdevctl would write the rest of a longer
+ * value as a second value. */
+#define VALUE_LENGTH_MAX 4096
+
 /* The attributes that change one bit: which mask, and whether it is set or cleared. */
 static const struct {
     const char *name;
@@ -143,6 +147,12 @@ apply_attr(ApMatrix *matrix, const ApMdevAttr *attr, GError **error)
 {
     if (attr->value[0] == '\0') {
         g_set_error(error, AP_ERROR, AP_ERROR_NUMBER, "the value is empty");
+        return FALSE;
+    }
+    if (strlen(attr->value) > VALUE_LENGTH_MAX) {
+        g_set_error(error, AP_ERROR, AP_ERROR_RANGE,
+                    "the value has more than %d bytes, which the kernel would take for two",
+                    VALUE_LENGTH_MAX);
         return FALSE;
     }
     for (guint i = 0; i < G_N_ELEMENTS(bit_attrs); i++) {

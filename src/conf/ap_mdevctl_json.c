@@ -5,10 +5,11 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "conf/ap_json_check.h"
 #include "util/ap_error.h"
 
-/* serde_json's recursion limit. */
-#define DEPTH_MAX 127
+/* What is in the innermost level counts as one for json-c. */
+#define DEPTH_MAX (AP_JSON_DEPTH_MAX + 1)
 
 typedef struct json_object JsonObject;
 typedef struct json_tokener JsonTokener;
@@ -30,12 +31,9 @@ parse_text(const char *text, gsize length, GError **error)
     g_autoptr(JsonObject) object = NULL;
     enum json_tokener_error code;
 
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    /* A NUL would end the text for json-c, and whatever follows would go unread. */
-    if (memchr(text, '\0', length)) {
-        g_set_error(error, AP_ERROR, AP_ERROR_JSON, "not JSON: a NUL byte in the text");
+    if (!ap_json_check(text, length, error))
         return NULL;
-    }
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     object = json_tokener_parse_ex(tokener, text, length);
     code = json_tokener_get_error(tokener);
     if (code == json_tokener_continue) {
@@ -76,7 +74,6 @@ add_attr(ApMdevDef *def, JsonObject *item, GError **error)
     value = (JsonObject *)lh_entry_v(entry);
     if (!json_object_is_type(value, json_type_string))
         return set_shape_error(error, "the value of an attribute is not a string");
-    /* A NUL ends the number for the kernel as it ends the string here. */
     ap_mdev_def_add_attr(def, lh_entry_k(entry), json_object_get_string(value));
     return TRUE;
 }

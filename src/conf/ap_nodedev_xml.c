@@ -185,6 +185,17 @@ check_digits(xmlNode *node, const char *attr, GError **error)
 
 
 static gboolean
+check_devnodes(xmlNode *device, GError **error)
+{
+    for (xmlNode *child = device->children; child; child = child->next) {
+        if (ap_xml_is(child, "devnode") && !check_value(child, "type", "dev", "link", error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
+static gboolean
 read_uuid(ApMdevDef *def, xmlNode *node, GError **error)
 {
     g_autofree char *text = ap_xml_get_text(node);
@@ -245,7 +256,7 @@ ap_nodedev_xml_parse(const char *text, gsize length, GError **error)
     capability = ap_xml_find(device, "capability");
     /* libvirt says 'computer' of a definition while vfio_ap is not loaded. */
     if (!check_value(ap_xml_find(device, "parent"), NULL, "ap_matrix", "computer", error) ||
-        !check_value(capability, "type", "mdev", NULL, error))
+        !check_value(capability, "type", "mdev", NULL, error) || !check_devnodes(device, error))
         return NULL;
     def = ap_mdev_def_new(AP_MDEV_TYPE);
     def->parent = g_strdup(AP_MDEV_PARENT);

@@ -23,6 +23,11 @@ ap_xml_parse(const char *text, gsize length, GError **error)
         g_set_error(error, AP_ERROR, AP_ERROR_XML, "not XML: larger than 2 GiB");
         return NULL;
     }
+    /* libvirt reads text up to a NUL, libxml2 before 2.12 in some places too. */
+    if (memchr(text, '\0', length)) {
+        g_set_error(error, AP_ERROR, AP_ERROR_XML, "not XML: a NUL byte in the text");
+        return NULL;
+    }
     doc = xmlCtxtReadMemory(context, text, length, NULL, NULL, options);
     if (!doc || !xmlDocGetRootElement(doc)) {
         const xmlError *last = xmlCtxtGetLastError(context);

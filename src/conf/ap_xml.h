@@ -12,7 +12,8 @@
  * @error: return location
  *
  * Parses without network and without a document type: a DOCTYPE is refused, nobody needs one here
- * and entities can grow without limit.
+ * and entities can grow without limit. A NUL byte is refused, and with it UTF-16 and UTF-32:
+ * libvirt could not read them either.
  *
  * Errors: AP_ERROR_XML, and the message gives the line.
  *

@@ -101,13 +101,19 @@ print_finding(const Session *session, const ApFinding *finding)
 }
 
 
-/* Prints what was found, which is sorted: refusals first. */
+/* Prints why it is refused, and only that; else what there is to be warned of. */
 static int
-conclude(const Session *session, const GPtrArray *findings)
+conclude(const Session *session, GPtrArray *findings)
 {
-    for (guint i = 0; i < findings->len; i++)
-        print_finding(session, findings->pdata[i]);
-    return ap_finding_list_severity(findings) == AP_SEVERITY_REJECT ? 1 : 0;
+    ApSeverity severity = ap_finding_list_severity(findings);
+
+    for (guint i = 0; i < findings->len; i++) {
+        const ApFinding *finding = findings->pdata[i];
+
+        if (finding->severity == severity)
+            print_finding(session, finding);
+    }
+    return severity == AP_SEVERITY_REJECT ? 1 : 0;
 }
 
 
@@ -122,29 +128,83 @@ concerns_autostart(ApInventory *inventory, const ApFinding *finding)
 }
 
 
+static gboolean
+is_within(const ApMatrix *matrix, const ApMatrix *other)
+{
+    ApMask adapters = ap_mask_minus(&matrix->adapters, &other->adapters);
+    ApMask domains = ap_mask_minus(&matrix->domains, &other->domains);
+
+    return ap_mask_is_empty(&adapters) && ap_mask_is_empty(&domains);
+}
+
+
 /* A change is refused only for what it adds: a host with old overlaps must stay repairable.
- * Making a definition start at boot adds its overlaps with those that do. */
+ * Nobody knows what a matrix adds to one that cannot be read, unless it only shrinks. */
 static void
-forgive_known(Session *session, ApInventory *inventory, GPtrArray *findings)
+forgive_known(GPtrArray *findings, const GPtrArray *known, gboolean shrinks)
+{
+    for (guint i = 0; i < findings->len; i++) {
+        ApFinding *finding = findings->pdata[i];
+
+        if (finding->code == AP_CODE_UNREADABLE ? shrinks : ap_finding_is_known(finding, known))
+            finding->severity = MIN(finding->severity, AP_SEVERITY_WARN);
+    }
+}
+
+
+/* Takes out what concerns others that start at boot too. */
+static GPtrArray *
+without_autostart(ApInventory *inventory, GPtrArray *known)
+{
+    GPtrArray *rest = g_ptr_array_new();
+
+    for (guint i = 0; i < known->len; i++) {
+        if (!concerns_autostart(inventory, known->pdata[i]))
+            g_ptr_array_add(rest, known->pdata[i]);
+    }
+    return rest;
+}
+
+
+/* Making a definition start at boot adds its overlaps with those that do. */
+static void
+forgive_defined(Session *session, ApInventory *inventory, GPtrArray *findings)
 {
     const ApOwner *owner = ap_inventory_find(inventory, session->uuid);
-    const ApMdevDef *old = owner && owner->definition ? owner->definition->def : NULL;
-    const ApCandidate before = { .uuid = session->uuid, .def = old };
+    const ApDefinition *old = owner ? owner->definition : NULL;
+    const ApCandidate before = { .uuid = session->uuid, .def = old ? old->def : NULL };
     g_autoptr(GPtrArray) known = NULL;
+    g_autoptr(GPtrArray) still_known = NULL;
     gboolean becomes_auto;
+    ApMatrix matrix = { 0 };
 
     if (!old)
         return;
     known = ap_conflict_check(inventory, &before, AP_PHASE_BIT(AP_PHASE_DEFINE));
-    becomes_auto = session->def->autostart && !old->autostart;
-    for (guint i = 0; i < findings->len; i++) {
-        ApFinding *finding = findings->pdata[i];
+    becomes_auto = session->def->autostart && !old->def->autostart;
+    still_known = becomes_auto ? without_autostart(inventory, known) : g_ptr_array_ref(known);
+    forgive_known(findings, still_known,
+                  !becomes_auto && old->valid &&
+                      ap_mdev_def_replay(session->def, NULL, NULL, &matrix, NULL) &&
+                      is_within(&matrix, &old->matrix));
+}
 
-        if (becomes_auto && concerns_autostart(inventory, finding))
-            continue;
-        if (ap_finding_is_known(finding, known))
-            finding->severity = AP_SEVERITY_WARN;
-    }
+
+static void
+forgive_live(Session *session, ApInventory *inventory, GPtrArray *findings)
+{
+    const ApOwner *owner = ap_inventory_find(inventory, session->uuid);
+    ApCandidate before = { .uuid = session->uuid, .active = TRUE };
+    g_autoptr(GPtrArray) known = NULL;
+    ApMatrix matrix = { 0 };
+
+    if (!owner || !owner->active)
+        return;
+    before.matrix = owner->live;
+    known = ap_conflict_check(inventory, &before, AP_PHASE_BIT(AP_PHASE_LIVE));
+    forgive_known(findings, known,
+                  ap_mdev_def_replay(session->def, NULL, NULL, &matrix, NULL) &&
+                      is_within(&matrix, &owner->live));
 }
 
 
@@ -155,7 +215,23 @@ forgive_all(GPtrArray *findings)
     for (guint i = 0; i < findings->len; i++) {
         ApFinding *finding = findings->pdata[i];
 
-        finding->severity = AP_SEVERITY_WARN;
+        finding->severity = MIN(finding->severity, AP_SEVERITY_WARN);
+    }
+}
+
+
+/* mdevctl is about to write the definition anew: what stood there before does not count. */
+static void
+forgive_replaced(Session *session, GPtrArray *findings)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ApDefinition) old = ap_defs_read(session->root, session->uuid, &error);
+
+    for (guint i = 0; !old && i < findings->len; i++) {
+        ApFinding *finding = findings->pdata[i];
+
+        if (finding->code == AP_CODE_UNREADABLE && strcmp(finding->message, error->message) == 0)
+            finding->severity = MIN(finding->severity, AP_SEVERITY_WARN);
     }
 }
 
@@ -201,10 +277,11 @@ judge_definition(Session *session)
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_DEFINE));
 
+    forgive_replaced(session, findings);
     if (equals_live(session, inventory))
         forgive_all(findings);
     else if (strcmp(session->call->action, "modify") == 0)
-        forgive_known(session, inventory, findings);
+        forgive_defined(session, inventory, findings);
     return conclude(session, findings);
 }
 
@@ -247,6 +324,10 @@ change_live(Session *session)
         fprintf(stderr, "nothing is changed on another root than /\n");
         return 1;
     }
+    if (equals_live(session, inventory))
+        forgive_all(findings);
+    else
+        forgive_live(session, inventory, findings);
     if (conclude(session, findings) != 0)
         return 1;
     if (!ap_mdev_def_replay(session->def, NULL, NULL, &matrix, &error) ||
@@ -344,7 +425,8 @@ open_session(Session *session, GError **error)
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "'%s' is not a UUID", printable);
         return FALSE;
     }
-    if (strcmp(call->parent, AP_MDEV_PARENT) != 0) {
+    /* What stands under another parent can be removed, no more. */
+    if (needs_definition(call) && strcmp(call->parent, AP_MDEV_PARENT) != 0) {
         g_autofree char *printable = ap_text_printable(call->parent);
 
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE,

@@ -186,27 +186,36 @@ ap_judge_by_phase(const ApJudge *judge, ApSeverity define, ApSeverity start, ApS
 }
 
 
+/* The guest whose running instance has the mdev. */
+static const ApGuest *
+find_holder(ApJudge *judge, const char *uuid)
+{
+    GPtrArray *guests = ap_inventory_get_guests_of(judge->inventory, uuid);
+
+    for (guint i = 0; guests && i < guests->len; i++) {
+        if (ap_guest_holds(guests->pdata[i], uuid))
+            return guests->pdata[i];
+    }
+    return NULL;
+}
+
+
 /* Somebody has it now: removing it would take it from under a running guest. */
 static void
 judge_busy(ApJudge *judge)
 {
     const char *uuid = judge->candidate->uuid;
     const ApActiveMdev *mdev = uuid ? ap_host_find_mdev(judge->host, uuid) : NULL;
-    const ApGuest *guest;
-    gboolean in_use;
+    const ApGuest *holder = uuid ? find_holder(judge, uuid) : NULL;
 
-    if (!mdev)
-        return;
-    in_use = ap_host_is_in_use(judge->host, mdev);
-    guest = get_candidate_guest(judge);
-    if (!in_use && (!guest || !ap_guest_holds(guest, uuid)))
+    if (!holder && (!mdev || !ap_host_is_in_use(judge->host, mdev)))
         return;
     ap_judge_report(judge, AP_CODE_BUSY, AP_SEVERITY_REJECT, NULL, NULL,
-                    guest ? g_strdup_printf("mdev %s is in use by guest '%s' (%s)", uuid,
-                                            guest->name, guest->state)
-                          : g_strdup_printf("mdev %s is in use, by a guest that the system's "
-                                            "libvirt does not know",
-                                            uuid),
+                    holder ? g_strdup_printf("mdev %s is in use by guest '%s' (%s)", uuid,
+                                             holder->name, holder->state)
+                           : g_strdup_printf("mdev %s is in use, by a guest that the system's "
+                                             "libvirt does not know",
+                                             uuid),
                     g_strdup("stop the guest, or detach the device from it"));
 }
 

@@ -50,13 +50,14 @@ choose_code(ApJudge *judge, const ApOwner *owner, gboolean live, ApSeverity *ret
 static char *
 say_shared(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
 {
-    const ApOwner *own = ap_inventory_find(judge->inventory, judge->candidate->uuid);
     g_autofree char *other_name = ap_judge_describe_owner(judge, owner);
     g_autofree char *own_name = NULL;
+    const ApOwner *own;
     gboolean first;
 
     if (!judge->audit)
         return ap_judge_say(shared, "belongs to %s", other_name);
+    own = ap_inventory_find(judge->inventory, judge->candidate->uuid);
     own_name = ap_judge_describe_owner(judge, own);
     first = strcmp(own->uuid, owner->uuid) < 0;
     return ap_judge_say(shared, "is in %s and in %s", first ? own_name : other_name,

@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "node_device/ap_conflict_priv.h"
+#include "util/ap_error.h"
 
 /* While the steps are replayed. */
 typedef struct {
-    ApJudge *judge;
-    guint refused_step; /* 0: none so far */
-    char *reason;
+    const ApJudge *judge;
+    char *message; /* about the first step that is refused */
 } Replay;
 
 
@@ -46,30 +46,56 @@ find_passing_conflict(const ApJudge *judge, const ApMatrix *matrix)
 }
 
 
-/* Looks only for what the final matrix is not to blame for: the other rules tell that. */
+/* unassign_* compares with the limits as assign_* does, though the matrix never holds the id. */
+static gboolean
+unassigns_beyond(const ApHost *host, const ApMdevAttr *attr)
+{
+    int max = strcmp(attr->name, "unassign_adapter") == 0 ? host->max_adapter : host->max_domain;
+    guint64 id;
+
+    return g_str_has_prefix(attr->name, "unassign_") && max >= 0 &&
+           ap_attr_parse(attr->value, &id, NULL) && id > (guint64)max;
+}
+
+
+/* Why the kernel would refuse this step; NULL if it would not. Looks only for what the final matrix
+ * is not to blame for: the other rules tell that. */
+static char *
+find_reason(const ApJudge *judge, const ApMdevAttr *attr, const ApMatrix *matrix)
+{
+    const ApActiveMdev *mdev = find_passing_conflict(judge, matrix);
+
+    if (mdev)
+        return g_strdup_printf("in between it takes a queue of mdev %s", mdev->uuid);
+    if (ap_host_owns_any(judge->host, matrix, NULL) &&
+        !ap_host_owns_any(judge->host, &judge->matrix, NULL))
+        return g_strdup("in between it takes a queue of the host's own drivers");
+    if (exceeds_limits(judge->host, matrix) && !exceeds_limits(judge->host, &judge->matrix))
+        return g_strdup("in between it takes an id above what this machine has");
+    if (unassigns_beyond(judge->host, attr))
+        return g_strdup("the id is above what this machine has");
+    if (strcmp(attr->name, "ap_config") == 0 && judge->host->has_vfio_ap &&
+        !judge->host->has_ap_config)
+        return g_strdup("this kernel has no ap_config (6.10 has)");
+    return NULL;
+}
+
+
 static void
 replay_step(guint step, const ApMdevAttr *attr, const ApMatrix *matrix, gpointer data)
 {
     Replay *replay = data;
-    ApJudge *judge = replay->judge;
-    const ApActiveMdev *mdev;
+    g_autofree char *value = NULL;
+    g_autofree char *reason = NULL;
 
-    if (replay->refused_step > 0)
+    if (replay->message)
         return;
-    mdev = find_passing_conflict(judge, matrix);
-    if (mdev)
-        replay->reason = g_strdup_printf("in between it takes a queue of mdev %s", mdev->uuid);
-    else if (ap_host_owns_any(judge->host, matrix, NULL) &&
-             !ap_host_owns_any(judge->host, &judge->matrix, NULL))
-        replay->reason = g_strdup("in between it takes a queue of the host's own drivers");
-    else if (exceeds_limits(judge->host, matrix) &&
-             !exceeds_limits(judge->host, &judge->matrix))
-        replay->reason = g_strdup("in between it takes an id above what this machine has");
-    else
+    reason = find_reason(replay->judge, attr, matrix);
+    if (!reason)
         return;
-    replay->refused_step = step;
-    replay->reason = g_strdup_printf("attribute %u (%s %s) would be refused: %s", step, attr->name,
-                                     attr->value, replay->reason);
+    value = ap_text_printable(attr->value);
+    replay->message = g_strdup_printf("attribute %u (%s %s) would be refused: %s", step,
+                                      attr->name, value, reason);
 }
 
 
@@ -80,11 +106,10 @@ judge_order(ApJudge *judge)
     ApMatrix final;
 
     ap_mdev_def_replay(judge->candidate->def, replay_step, &replay, &final, NULL);
-    if (replay.refused_step == 0)
-        return;
-    ap_judge_report(judge, AP_CODE_BAD_STEP, AP_SEVERITY_REJECT, NULL, NULL, replay.reason,
-                    g_strdup("put the attributes in an order in which no step takes more than "
-                             "the final matrix"));
+    if (replay.message)
+        ap_judge_report(judge, AP_CODE_BAD_STEP, AP_SEVERITY_REJECT, NULL, NULL, replay.message,
+                        g_strdup("assign what the final matrix has, each id once, and nothing "
+                                 "else"));
 }
 
 

@@ -31,7 +31,7 @@ get_reason(int errnum)
         if (reasons[i].errnum == errnum)
             return reasons[i].reason;
     }
-    return strerror(errnum);
+    return NULL;
 }
 
 
@@ -87,9 +87,12 @@ ap_live_set_matrix(const ApRoot *root, const char *uuid, const ApMatrix *matrix,
         return FALSE;
     }
     if (errnum != 0) {
+        const char *reason = get_reason(errnum);
+
         g_set_error(error, AP_ERROR, AP_ERROR_REFUSED,
-                    "the kernel refuses the new matrix of mdev %s: %s (%s); the old one stays",
-                    uuid, get_reason(errnum), strerror(errnum));
+                    "the kernel refuses the new matrix of mdev %s: %s%s%s%s; the old one stays",
+                    uuid, reason ? reason : "", reason ? " (" : "", strerror(errnum),
+                    reason ? ")" : "");
         return FALSE;
     }
     got = ap_root_read(root, attr, AP_ROOT_ATTRIBUTE_MAX, NULL, error);

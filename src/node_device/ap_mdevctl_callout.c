@@ -4,11 +4,13 @@
  * mdevctl takes a callout that dies by a signal for a yes, and so it does if it cannot write all
  * of its JSON to the callout's standard input (callouts.rs: both only skip the script). So this
  * process reads its input to the end, lets a child judge, and waits: any end of the child but exit
- * code 0 becomes exit code 1. It is small, does without GLib and can only be killed by SIGKILL.
+ * code 0 becomes exit code 1. It is small, does without GLib, and of all signals that somebody can
+ * send only SIGKILL ends it.
  *
  * Exit code 2 says "not my type" and is given before anything else is touched. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,7 +29,7 @@
 #define INPUT_MAX (1024 * 1024)
 
 /* mdevctl sends its JSON at once. */
-#define INPUT_TIMEOUT_MS 30000
+#define INPUT_TIMEOUT_S 30
 
 /* Longer than the judge may take, waiting for the lock included: only a process that even SIGALRM
  * cannot end takes that long. */
@@ -82,20 +84,46 @@ parse_options(int argc, char **argv, Options *options)
 }
 
 
+/* mdevctl takes a callout that dies by a signal for a yes, so only SIGKILL may end this one. */
+static void
+shield_from_signals(void)
+{
+    const struct sigaction by_default = { .sa_handler = SIG_DFL };
+    sigset_t all;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    /* Inherited as ignored, it would swallow the child's exit code. */
+    sigaction(SIGCHLD, &by_default, NULL);
+}
+
+
+static time_t
+now_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+
 /* Reads all of standard input, and returns how much of it fits: INPUT_MAX + 1 if not all, -1 if
  * it does not end. */
 static ssize_t
 read_input(void)
 {
+    time_t deadline = now_s() + INPUT_TIMEOUT_S;
     struct pollfd fd = { .fd = STDIN_FILENO, .events = POLLIN };
     size_t length = 0;
-    char rest[4096];
+    static char rest[65536];
 
     for (;;) {
+        time_t left = deadline - now_s();
         size_t room = sizeof(input) - length;
         ssize_t n;
 
-        if (poll(&fd, 1, INPUT_TIMEOUT_MS) == 0)
+        if (left <= 0 || poll(&fd, 1, left * 1000) == 0)
             return -1;
         n = read(STDIN_FILENO, room ? input + length : rest, room ? room : sizeof(rest));
         if (n < 0 && errno == EINTR)
@@ -123,9 +151,11 @@ write_oom_score(const char *score)
 
 
 static int
-judge_in_child(const Options *options, size_t length, pid_t parent, int owner,
-               const sigset_t *signals)
+judge_in_child(const Options *options, size_t length, pid_t parent, int owner)
 {
+    const struct sigaction by_default = { .sa_handler = SIG_DFL };
+    sigset_t none;
+
     const ApCalloutCall call = {
         .root = options->root,
         .event = options->event,
@@ -141,7 +171,9 @@ judge_in_child(const Options *options, size_t length, pid_t parent, int owner,
     if (getppid() != parent)
         return 1;
     write_oom_score("0");
-    sigprocmask(SIG_SETMASK, signals, NULL);
+    sigaction(SIGALRM, &by_default, NULL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     return ap_callout_judge(&call);
 }
 
@@ -153,41 +185,56 @@ wait_for_child(pid_t child)
     struct timespec limit = { .tv_sec = CHILD_TIMEOUT_S };
     sigset_t set;
     int status;
+    pid_t ended;
 
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
-    while (waitpid(child, &status, WNOHANG) == 0) {
+    while ((ended = waitpid(child, &status, WNOHANG)) == 0) {
         if (sigtimedwait(&set, NULL, &limit) < 0 && errno == EAGAIN) {
             kill(child, SIGKILL);
             return -1;
         }
     }
-    return status;
+    return ended == child ? status : -1;
+}
+
+
+/* If mdevctl was killed meanwhile, this process has another parent, and nobody reads what it
+ * prints. Also when that happened before this process could look: a parent that adopts orphans
+ * and never ends would keep the lock for ever. */
+static int
+is_mdevctl_gone(int owner)
+{
+    struct pollfd fd = { .fd = STDOUT_FILENO };
+
+    return getppid() != owner || (poll(&fd, 1, 0) > 0 && fd.revents & POLLERR);
+}
+
+
+static void
+release_lock(const Options *options, int owner)
+{
+    if (strcmp(options->root, "/") == 0)
+        ap_lock_release(AP_LOCK_PATH, owner);
 }
 
 
 static int
-judge(const Options *options, size_t length)
+judge(const Options *options, size_t length, int owner)
 {
-    int owner = getppid();
     pid_t self = getpid();
-    sigset_t all;
-    sigset_t before;
     pid_t child;
     int status;
 
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &before);
     write_oom_score("-1000");
     child = fork();
     if (child == 0)
-        exit(judge_in_child(options, length, self, owner, &before));
+        exit(judge_in_child(options, length, self, owner));
     status = child < 0 ? -1 : wait_for_child(child);
-    if (status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    if (status == 0 && !is_mdevctl_gone(owner))
         return 0;
     /* After a no there is no post event that would give the lock back. */
-    if (strcmp(options->root, "/") == 0)
-        ap_lock_release(AP_LOCK_PATH, owner);
+    release_lock(options, owner);
     if (status == -1)
         fprintf(stderr, "the check could not be run or did not end, so the answer is no\n");
     else if (WIFSIGNALED(status))
@@ -216,19 +263,23 @@ int
 main(int argc, char **argv)
 {
     Options options = { .root = "/" };
+    int owner = getppid();
+    char root[PATH_MAX];
     ssize_t length;
 
+    shield_from_signals();
     if (find_option(argc, argv, "-t", &options.type) && strcmp(options.type, AP_MDEV_TYPE) != 0)
         return 2;
     if (!parse_options(argc, argv, &options))
         return refuse("usage: libvirt-ap-callout -t TYPE -e EVENT -a ACTION -s STATE -u UUID "
                       "-p PARENT [--root DIR]");
+    if (realpath(options.root, root))
+        options.root = root;
     length = read_input();
     if (strcmp(options.event, "notify") == 0)
         return 0;
     if (strcmp(options.event, "post") == 0) {
-        if (strcmp(options.root, "/") == 0)
-            ap_lock_release(AP_LOCK_PATH, getppid());
+        release_lock(&options, owner);
         return 0;
     }
     if (length < 0 || length > INPUT_MAX)
@@ -237,12 +288,12 @@ main(int argc, char **argv)
     if (strcmp(options.event, "get") == 0 && strcmp(options.action, "capabilities") == 0)
         return fputs(CAPABILITIES, stdout) < 0 || fflush(stdout) != 0;
     if (strcmp(options.event, "get") == 0 && strcmp(options.action, "attributes") == 0)
-        return judge(&options, length);
+        return judge(&options, length, owner);
     if (strcmp(options.event, "live") == 0 && strcmp(options.action, "modify") == 0)
-        return judge(&options, length);
+        return judge(&options, length, owner);
     if (strcmp(options.event, "pre") == 0 &&
         (is(options.action, "define", "undefine") || is(options.action, "start", "stop") ||
          strcmp(options.action, "modify") == 0))
-        return judge(&options, length);
+        return judge(&options, length, owner);
     return refuse("unknown event or action");
 }

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,6 +59,21 @@ read_owner(const char *path)
 }
 
 
+/* A zombie does nothing any more, but kill(2) finds it until its parent asks for it. */
+static gboolean
+is_gone(int pid)
+{
+    char path[64];
+    char text[4096];
+
+    if (kill(pid, 0) < 0 && errno == ESRCH)
+        return TRUE;
+    snprintf(path, sizeof(path), "/proc/%d/status", pid);
+    read_small(path, text, sizeof(text));
+    return strstr(text, "\nState:\tZ") && strstr(text, "\nThreads:\t1\n");
+}
+
+
 static LockState
 get_state(const char *path, int *ret_owner)
 {
@@ -66,22 +82,60 @@ get_state(const char *path, int *ret_owner)
 
     *ret_owner = owner;
     if (owner > 0)
-        return kill(owner, 0) < 0 && errno == ESRCH ? LOCK_STALE : LOCK_HELD;
+        return is_gone(owner) ? LOCK_STALE : LOCK_HELD;
     if (lstat(path, &st) < 0)
         return LOCK_FREE;
     return time(NULL) > st.st_mtime + EMPTY_STALE_S ? LOCK_STALE : LOCK_HELD;
 }
 
 
-/* Takes a stale lock out of the way. Between our look and our rename somebody else may have
- * replaced it: what was renamed is read again, and put back if it lives. */
+/* Names of our own beside the lock. They go by the owner, so that who gives the lock back can
+ * remove what a killed process of the same owner left. */
+static void
+format_mine(char *buffer, const char *path, int owner)
+{
+    snprintf(buffer, PATH_MAX, "%s.%d", path, owner);
+}
+
+
+static void
+format_aside(char *buffer, const char *path, int owner)
+{
+    snprintf(buffer, PATH_MAX, "%s.stale.%d", path, owner);
+}
+
+
+/* Only one of us at a time may remove a stale lock: a second one could rename away the lock that
+ * the first has taken by then, and a third one take it meanwhile. Returns -1 while somebody else
+ * has the guard. */
+static int
+take_guard(const char *path)
+{
+    char dir[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int fd;
+
+    snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+
+/* Takes a stale lock out of the way, under the guard. s390-tools knows no guard, so what was
+ * renamed is read again, and put back if it lives. */
 static gboolean
-remove_stale(const char *path, GError **error)
+remove_if_stale(const char *path, int owner, GError **error)
 {
     char aside[PATH_MAX];
-    int owner;
+    int holder;
 
-    snprintf(aside, sizeof(aside), "%s.stale.%d", path, getpid());
+    if (get_state(path, &holder) != LOCK_STALE)
+        return TRUE;
+    format_aside(aside, path, owner);
     if (rename(path, aside) < 0) {
         if (errno == ENOENT)
             return TRUE;
@@ -89,7 +143,7 @@ remove_stale(const char *path, GError **error)
                     strerror(errno));
         return FALSE;
     }
-    if (get_state(aside, &owner) == LOCK_HELD && link(aside, path) < 0)
+    if (get_state(aside, &holder) == LOCK_HELD && link(aside, path) < 0)
         return TRUE; /* a third has it already: leave the file as evidence */
     unlink(aside);
     return TRUE;
@@ -106,8 +160,9 @@ write_pid_file(const char *path, int owner)
 
     if (fd < 0)
         return FALSE;
+    errno = ENOSPC; /* what a short write means */
     ok = write(fd, text, length) == length;
-    return close(fd) == 0 && ok;
+    return (close(fd) == 0) && ok;
 }
 
 
@@ -127,6 +182,13 @@ set_held_error(GError **error, const char *path, int owner)
     char comm_path[64];
     char comm[64];
 
+    if (owner == 0) {
+        g_set_error(error, AP_ERROR, AP_ERROR_LOCKED,
+                    "the AP configuration is locked: %s holds no process id\n"
+                    "two minutes after it was made it counts as left behind; then try again",
+                    path);
+        return;
+    }
     snprintf(comm_path, sizeof(comm_path), "/proc/%d/comm", owner);
     read_small(comm_path, comm, sizeof(comm));
     comm[strcspn(comm, "\n")] = '\0';
@@ -137,12 +199,30 @@ set_held_error(GError **error, const char *path, int owner)
 }
 
 
+/* Waits a moment for a lock that is held, removes a stale one. */
+static gboolean
+handle_holder(const char *path, int owner, LockState state, GError **error)
+{
+    const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
+    int guard = state == LOCK_STALE ? take_guard(path) : -1;
+    gboolean ok;
+
+    if (guard < 0) {
+        if (state != LOCK_FREE)
+            nanosleep(&pause, NULL);
+        return TRUE;
+    }
+    ok = remove_if_stale(path, owner, error);
+    close(guard);
+    return ok;
+}
+
+
 /* Links the ready-made @mine to @path as soon as nobody else has it. */
 static gboolean
 link_when_free(const char *path, const char *mine, int owner, guint timeout_ms, GError **error)
 {
     gint64 deadline = now_ms() + timeout_ms;
-    struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
 
     while (link(mine, path) < 0) {
         int holder;
@@ -156,15 +236,12 @@ link_when_free(const char *path, const char *mine, int owner, guint timeout_ms, 
         state = get_state(path, &holder);
         if (holder == owner)
             return TRUE;
-        if (state == LOCK_STALE && !remove_stale(path, error))
-            return FALSE;
-        if (state != LOCK_HELD)
-            continue;
-        if (now_ms() >= deadline) {
+        if (state == LOCK_HELD && now_ms() >= deadline) {
             set_held_error(error, path, holder);
             return FALSE;
         }
-        nanosleep(&pause, NULL);
+        if (!handle_holder(path, owner, state, error))
+            return FALSE;
     }
     return TRUE;
 }
@@ -182,7 +259,7 @@ ap_lock_take(const char *path, int owner, guint timeout_ms, GError **error)
                     owner);
         return FALSE;
     }
-    snprintf(mine, sizeof(mine), "%s.%d", path, getpid());
+    format_mine(mine, path, owner);
     unlink(mine);
     if (!write_pid_file(mine, owner)) {
         g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot write the lock file %s: %s", mine,
@@ -199,8 +276,14 @@ ap_lock_take(const char *path, int owner, guint timeout_ms, GError **error)
 void
 ap_lock_release(const char *path, int owner)
 {
+    char left[PATH_MAX];
+
     if (ap_lock_is_held_by(path, owner))
         unlink(path);
+    format_mine(left, path, owner);
+    unlink(left);
+    format_aside(left, path, owner);
+    unlink(left);
 }
 
 

@@ -14,9 +14,10 @@
  * @timeout_ms: how long to wait, in milliseconds; 0: one try
  * @error: return location
  *
- * Takes the lock. A stale lock is renamed away, read again, then replaced, so that two who find
- * it stale at once cannot both remove it. An owner of 1 is refused: init never goes away, and
- * neither would the lock. Taking what @owner holds already succeeds.
+ * Takes the lock. A stale lock (its process is gone, or only a zombie is left of it) is renamed
+ * away, read again, then replaced; flock(2) on the directory keeps two who find it stale at once
+ * from both removing it. An owner of 1 is refused: init never goes away, and neither would the
+ * lock. Taking what @owner holds already succeeds; one owner takes it once at a time.
  *
  * Errors: AP_ERROR_LOCKED (the message names pid and command of the holder), AP_ERROR_IO.
  *
@@ -30,7 +31,8 @@ ap_lock_take(const char *path, int owner, guint timeout_ms, GError **error);
  * @path: the lock file
  * @owner: process id that took it
  *
- * Gives the lock back; does nothing if it is not @owner's.
+ * Gives the lock back if it is @owner's, and removes what a process left that was killed while it
+ * took the lock for @owner. Allocates nothing.
  */
 void
 ap_lock_release(const char *path, int owner);

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What every part of the lab uses: errors, places on disk, locks, progress, child processes."""
+
+import contextlib
+import ctypes
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+LAB_DIR = pathlib.Path(__file__).resolve().parent.parent
+TOP_DIR = LAB_DIR.parent.parent
+
+
+class LabError(Exception):
+    """A failure that the user can understand: what went wrong, then what to do about it."""
+
+    def __init__(self, message, hint=None, status=1):
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.status = status
+
+
+class Interrupted(Exception):
+    """A signal asked us to end; main() ends by that signal once everything is cleaned up."""
+
+    def __init__(self, signum):
+        super().__init__(signum)
+        self.signum = signum
+
+
+def catch_signals():
+    def handler(signum, _frame):
+        # A second Ctrl-C must not interrupt the clean-up of the first.
+        for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(other, signal.SIG_IGN)
+        raise Interrupted(signum)
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # nohup and shells without job control start us with a signal ignored: leave it so.
+        if signal.getsignal(signum) != signal.SIG_IGN:
+            signal.signal(signum, handler)
+
+
+# --- places ---------------------------------------------------------------------------------------
+
+def cache_dir():
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    path = pathlib.Path(base) / "libvirt-ap"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def state_dir():
+    """The running lab's directory: sockets, so short; private, since its token opens the lab."""
+    name = os.environ.get("LIBVIRT_AP_LAB_NAME", "default")
+    if "/" in name or name in ("", ".", ".."):
+        raise LabError(f"LIBVIRT_AP_LAB_NAME='{name}' is not a name", "Use letters and digits.")
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    if base and os.path.isdir(base):
+        base = pathlib.Path(base) / "libvirt-ap-lab"
+    else:
+        base = pathlib.Path("/tmp") / f"libvirt-ap-lab-{os.getuid()}"
+    base.mkdir(mode=0o700, exist_ok=True)
+    info = os.lstat(base)
+    if info.st_uid != os.getuid() or (info.st_mode & 0o170077) != 0o040000:
+        raise LabError(f"{base} is not a private directory of yours", "Remove it.")
+    path = base / name
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+@contextlib.contextmanager
+def locked(path, waiting=None):
+    """Hold an exclusive lock on @path; say @waiting when somebody else has it."""
+    with open(path, "a", encoding="ascii") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waiting:
+                say(waiting)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle
+
+
+def digest(*parts):
+    """A short hash over strings, and over the content of paths."""
+    total = hashlib.sha256()
+    for part in parts:
+        data = part.read_bytes() if isinstance(part, pathlib.Path) else str(part).encode()
+        total.update(len(data).to_bytes(8, "big") + data)
+    return total.hexdigest()[:16]
+
+
+def cached(name, build, what):
+    """The directory @name in the cache; when missing, build(tmp) fills one that is then renamed.
+
+    An interrupted build leaves no half result: it is removed here, or by the next call if we were
+    killed. Two calls at the same time share one build.
+    """
+    root = cache_dir()
+    final = root / name
+    if final.is_dir():
+        os.utime(final)  # prune() goes by age
+        return final
+    with locked(root / f"{name}.lock", f"waiting for another lab that builds the {what}"):
+        if final.is_dir():
+            return final
+        for stale in root.glob(f"{name}.tmp*"):
+            remove_tree(stale)
+        temp = pathlib.Path(tempfile.mkdtemp(prefix=f"{name}.tmp", dir=root))
+        temp.chmod(0o755)
+        try:
+            build(temp)
+            temp.rename(final)
+        except BaseException:
+            remove_tree(temp)
+            raise
+    return final
+
+
+def remove_tree(path):
+    def writable(function, name, _info):
+        os.chmod(os.path.dirname(name), 0o700)
+        os.chmod(name, 0o700, follow_symlinks=False) if os.path.isdir(name) else None
+        function(name)
+    if os.path.lexists(path):
+        shutil.rmtree(path, onerror=writable)
+
+
+def write_atomically(path, data, mode=0o644):
+    path = pathlib.Path(path)
+    handle, temp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "wb") as out:
+        out.write(data if isinstance(data, bytes) else data.encode())
+    os.chmod(temp, mode)
+    os.replace(temp, path)
+
+
+# --- progress ---------------------------------------------------------------------------------------
+
+TIMES = []
+
+
+def say(text):
+    print(f"lab: {text}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def step(text):
+    """Announce a long step, then tell how long it took."""
+    say(f"{text} ...")
+    start = time.monotonic()
+    yield
+    seconds = time.monotonic() - start
+    TIMES.append((text, seconds))
+    say(f"{text}: {seconds:.1f} s")
+
+
+class Counter:
+    """A line on a terminal that counts; silent elsewhere."""
+
+    def __init__(self, text, total=None):
+        self.text, self.total, self.count, self.shown = text, total, 0, 0.0
+        self.live = sys.stderr.isatty()
+
+    def tick(self):
+        self.count += 1
+        now = time.monotonic()
+        if self.live and now - self.shown > 0.2:
+            self.shown = now
+            of = f" of about {self.total}" if self.total else ""
+            print(f"\r\033[Klab: {self.text} {self.count}{of}", end="", file=sys.stderr, flush=True)
+
+    def end(self):
+        if self.live:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+# --- children ---------------------------------------------------------------------------------------
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _die_with(parent, signum):
+    def prepare():
+        _libc.prctl(PR_SET_PDEATHSIG, signum, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+        # Python ignores it; a child such as `xz | tar` counts on it.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    return prepare
+
+
+def spawn(argv, signum=signal.SIGTERM, **options):
+    """Popen in a process group of its own that gets @signum when we end, however we end."""
+    options.setdefault("stdin", subprocess.DEVNULL)
+    try:
+        return subprocess.Popen([str(word) for word in argv], start_new_session=True,
+                                preexec_fn=_die_with(os.getpid(), signum), **options)
+    except FileNotFoundError as error:
+        raise LabError(f"program '{argv[0]}' is missing",
+                       "Install the packages that `kernel/lab/lab packages` lists.") from error
+
+
+def end_group(process):
+    """End a child and its whole group; returns when the child is gone."""
+    for signum, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, None)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signum)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+            break
+    # make and apt may leave grandchildren behind for a moment.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def call(argv, *, log=None, counter=None, env=None, cwd=None, stdin=None, failing=None, hint=None):
+    """Run a command to its end and return its output; an exit code but 0 is a LabError.
+
+    With @log the output goes to that file as well, which the error then names.
+    """
+    full_env = {**os.environ, "LC_ALL": "C", **(env or {})}
+    process = spawn(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=full_env, cwd=cwd,
+                    **({"stdin": stdin} if stdin else {}))
+    lines = []
+    try:
+        with contextlib.ExitStack() as stack:
+            sink = stack.enter_context(open(log, "ab")) if log else None
+            for line in process.stdout:
+                lines.append(line)
+                if sink:
+                    sink.write(line)
+                if counter:
+                    counter(line)
+        status = process.wait()
+    except BaseException:
+        end_group(process)
+        raise
+    text = b"".join(lines).decode(errors="replace")
+    if status != 0:
+        shown = " ".join(str(word) for word in argv[:3])
+        tail = "\n  ".join([line for line in text.splitlines() if line.strip()][-12:])
+        where = f" The whole output is in {log}." if log else ""
+        raise LabError(f"{failing or 'a command failed'}: `{shown} ...` ended with {status}"
+                       f"\n  {tail}", f"{hint or 'Read the lines above.'}{where}")
+    return text
+
+
+def sbin(program):
+    """The path of a program that an ordinary user's PATH may not lead to."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    return shutil.which(program, path=path) or program
+
+
+def load_json(path):
+    try:
+        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The verbs of the lab."""
+
+import platform
+import secrets
+import time
+
+from . import apt, common, emulator, image, kernel, layer, machine, remote, sysroot
+from .common import LAB_DIR, LabError
+
+TOPOLOGY = LAB_DIR / "topologies/default.conf"
+DISK_SIZE = 4 << 30
+# From the machine's own distribution; everything else is fetched into the cache.
+PACKAGES = """
+bc bison cpio debian-archive-keyring dpkg e2fsprogs flex gcc gcc-s390x-linux-gnu kmod
+libc6-dev make meson ninja-build perl pkg-config python3 squashfs-tools xz-utils
+""".split()
+
+
+def packages():
+    return PACKAGES
+
+
+def _instance_dir():
+    path = common.cache_dir() / f"lab-{common.state_dir().name}"
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def _wanted(args):
+    try:
+        topology = args.topology.resolve(strict=True)
+    except OSError as error:
+        raise LabError(f"cannot read the topology {args.topology}: {error.strerror}",
+                       f"There are some in {LAB_DIR}/topologies.") from error
+    return {"topology": str(topology), "topology_digest": common.digest(topology),
+            "kernel": args.kernel, "init": args.init, "callout": not args.without_callout}
+
+
+def up(args):
+    wanted = _wanted(args)
+    box = machine.Machine()
+    started = time.monotonic()
+    with box.lock():
+        state = box.running()
+        if state:
+            if state["wanted"] != wanted:
+                differs = [name for name in wanted if wanted[name] != state["wanted"].get(name)
+                           and name != "topology_digest"] or ["topology"]
+                raise LabError(f"a lab runs with another {' and '.join(differs)}",
+                               "End it first: kernel/lab/lab down")
+            return describe(state)
+        words = layer.topology(wanted["topology"])
+        built, base, qemu = _prepare(wanted["kernel"])
+        place = _instance_dir()
+        token = secrets.token_hex(32)
+        _new_disk(place / "disk.ext4")
+        project = layer.build(place / "layer.squashfs", base=base, built=built, words=words,
+                              token=token, callout=wanted["callout"])
+        spec = {"wanted": wanted, "token": token, "init": wanted["init"], "project": project,
+                "image": str(built / "image"), "base": str(base),
+                "initramfs": str(sysroot.programs() / "initramfs"),
+                "layer": str(place / "layer.squashfs"), "disk": str(place / "disk.ext4"),
+                "release": (built / "release").read_text(encoding="ascii").strip(),
+                "emulator": qemu, "prepare_seconds": round(time.monotonic() - started, 1)}
+        with common.step("booting"):
+            state = box.start(qemu, spec)
+        _bake(state, base, built)
+        return describe(state)
+
+
+def _prepare(which):
+    """(kernel, base image, emulator), with the downloads' and builds' times told."""
+    return kernel.build(which), image.build(), emulator.find()
+
+
+def _new_disk(path):
+    path.unlink(missing_ok=True)
+    with open(path, "wb") as disk:
+        disk.truncate(DISK_SIZE)
+    common.call([common.sbin("mke2fs"), "-q", "-F", "-t", "ext4", "-E",
+                 "lazy_itable_init=1,lazy_journal_init=1,nodiscard", path],
+                failing="cannot make the lab's disk")
+
+
+def _bake(state, base, built):
+    """Keep what the first boot of a kernel and image found out, for the next: it costs seconds."""
+    name = layer.baked_key(base, built)
+    if (common.cache_dir() / name).exists() or state["init"] != "minimal":
+        return
+
+    def fill(target):
+        with common.step("keeping what the first boot found out"):
+            remote.checked(state["agent_port"], state["token"], ["ldconfig"])
+            (target / "baked.tar").write_bytes(remote.checked(
+                state["agent_port"], state["token"],
+                ["tar", "-C", "/", "-cf", "-", "etc/ld.so.cache", "var/cache/libvirt/qemu"]))
+    common.cached(name, fill, "first boot's results")
+
+
+def describe(state):
+    return {
+        "uri": f"qemu+tcp://127.0.0.1:{state['libvirt_port']}/system",
+        "pid": state["pid"], "kernel": state["release"], "init": state["init"],
+        "topology": state["wanted"]["topology"],
+        "callout": "yes" if state["project"] and state["wanted"]["callout"] else "no",
+        "boot_seconds": state["boot_seconds"],
+        "console": machine.Machine().console,
+    }
+
+
+def status():
+    return describe(machine.Machine().require())
+
+
+def run(argv):
+    state = machine.Machine().require()
+    if argv[:1] == ["--"]:
+        argv = argv[1:]
+    return remote.run(state["agent_port"], state["token"], argv)
+
+
+FAULT = """
+set -e
+if ! error=$(cat 2>&1 > /sys/kernel/debug/ap_emu/control); then
+    said=$(dmesg | grep -o 'ap_emu: .*' | tail -n 1)
+    echo "${said:-$error}" >&2
+    exit 1
+fi
+# What a mask change or a scan does to devices happens in workers; udev has seen it all after this.
+echo 1 > /sys/bus/ap/scans
+udevadm settle
+"""
+
+
+def fault(words):
+    """One command of ap_emu's control file, or none: then from stdin; then a scan of the bus."""
+    import sys  # pylint: disable=import-outside-toplevel
+    state = machine.Machine().require()
+    lines = (" ".join(words) + "\n").encode() if words else sys.stdin.buffer.read()
+    code, out, err = remote.output(state["agent_port"], state["token"], ["sh", "-c", FAULT], lines)
+    sys.stdout.write(out.decode())
+    if code:
+        text = err.decode(errors="replace").strip()
+        raise LabError(f"the fault was refused: {text}",
+                       "kernel/ap_emu/README.rst, section Control, has the commands.")
+    return 0
+
+
+def reboot():
+    box = machine.Machine()
+    with box.lock():
+        state = box.require()
+        off = (["systemctl", "poweroff"] if state["init"] == "systemd"
+               else ["kill", "-s", "TERM", "1"])
+        with common.step("shutting down"):
+            try:
+                remote.output(state["agent_port"], state["token"], off)
+            except remote.Gone:
+                pass
+            if not box.wait_for_end(state, 90):
+                common.say("the lab does not shut down by itself: its power is cut")
+        box.stop()
+        spec = {**state, "ports": [state["libvirt_port"], state["agent_port"]], "ready": False}
+        with common.step("booting"):
+            return describe(box.start(state["emulator"], spec))
+
+
+def down():
+    box = machine.Machine()
+    with box.lock():
+        was = box.stop()
+        common.remove_tree(_instance_dir())
+        return was
+
+
+def console():
+    return machine.Machine().console.read_text(encoding="utf-8", errors="replace")
+
+
+def refresh():
+    for suite, arch in (("trixie", "s390x"), ("sid", "s390x"),
+                        ("trixie", emulator.ARCHES.get(platform.machine(), "amd64"))):
+        apt.Apt(suite, arch).forget()
+
+
+def clean():
+    box = machine.Machine()
+    with box.lock():
+        if box.running():
+            raise LabError("the lab runs from what would be removed",
+                           "End it first: kernel/lab/lab down")
+        for path in common.cache_dir().iterdir():
+            if path.is_dir():
+                common.remove_tree(path)
+            else:
+                path.unlink()
