@@ -13,11 +13,13 @@ typedef struct json_object JsonObject;
  * @root: the root directory
  * @json: whether to print JSON
  * @phase: (nullable): value of --phase
+ * @legacy: whether --legacy was given
  */
 typedef struct {
     ApRoot *root;
     gboolean json;
     const char *phase;
+    gboolean legacy;
 } CmdContext;
 
 /**
@@ -29,6 +31,7 @@ typedef struct {
  * @min_args: how many arguments it needs
  * @max_args: how many it takes; -1: any number
  * @takes_phase: whether it has the option --phase
+ * @takes_legacy: whether it has the option --legacy
  * @run: does it; returns the exit code, or sets the error
  */
 typedef struct {
@@ -39,6 +42,7 @@ typedef struct {
     int min_args;
     int max_args;
     gboolean takes_phase;
+    gboolean takes_legacy;
     int (*run)(const CmdContext *context, char **args, GError **error);
 } Cmd;
 
@@ -47,6 +51,7 @@ extern const Cmd cmd_map;
 extern const Cmd cmd_show;
 extern const Cmd cmd_check;
 extern const Cmd cmd_capture;
+extern const Cmd cmd_qemu_args;
 
 /**
  * cmd_load_inventory:
@@ -59,6 +64,19 @@ extern const Cmd cmd_capture;
  */
 ApInventory *
 cmd_load_inventory(const CmdContext *context, GError **error);
+
+/**
+ * cmd_read_file:
+ * @arg: a file of the caller's, not of the root's; "-" is standard input
+ * @ret_length: (out): its length in bytes
+ * @error: return location
+ *
+ * Errors: AP_ERROR_IO.
+ *
+ * Returns: (nullable): the content; the caller frees it.
+ */
+char *
+cmd_read_file(const char *arg, gsize *ret_length, GError **error);
 
 /**
  * cmd_require_bus:

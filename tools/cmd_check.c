@@ -27,21 +27,6 @@ is_file(const char *arg)
 }
 
 
-/* Reads a file of the caller's, not of the root's; "-" is standard input. */
-static char *
-read_file(const char *arg, gsize *ret_length, GError **error)
-{
-    g_autoptr(GError) local = NULL;
-    const char *path = strcmp(arg, "-") == 0 ? "/dev/stdin" : arg;
-    char *text;
-
-    if (g_file_get_contents(path, &text, ret_length, &local))
-        return text;
-    g_set_error(error, AP_ERROR, AP_ERROR_IO, "%s", local->message);
-    return NULL;
-}
-
-
 static void
 take_findings(Check *check, GPtrArray *findings)
 {
@@ -91,7 +76,7 @@ check_file(Check *check, const char *arg, GError **error)
     gsize length;
     gboolean ok;
 
-    text = read_file(arg, &length, error);
+    text = cmd_read_file(arg, &length, error);
     if (!text)
         return FALSE;
     root_name = ap_xml_get_root_name(text, length, error);

@@ -8,13 +8,15 @@
 #include "node_device/ap_problem.h"
 #include "util/ap_error.h"
 
-static const Cmd *const commands[] = { &cmd_list, &cmd_map, &cmd_show, &cmd_check, &cmd_capture };
+static const Cmd *const commands[] = { &cmd_list, &cmd_map, &cmd_show, &cmd_check,
+                                     &cmd_capture, &cmd_qemu_args };
 
 /* Options, before or after the command. */
 typedef struct {
     char *root;
     gboolean json;
     char *phase;
+    gboolean legacy;
 } Options;
 
 
@@ -38,6 +40,20 @@ cmd_load_inventory(const CmdContext *context, GError **error)
     definitions = ap_defs_load(context->root, problems);
     return ap_inventory_new(ap_host_load(context->root), definitions, problems, config,
                             load_guests, context->root);
+}
+
+
+char *
+cmd_read_file(const char *arg, gsize *ret_length, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    const char *path = strcmp(arg, "-") == 0 ? "/dev/stdin" : arg;
+    char *text;
+
+    if (g_file_get_contents(path, &text, ret_length, &local))
+        return text;
+    g_set_error(error, AP_ERROR, AP_ERROR_IO, "%s", local->message);
+    return NULL;
 }
 
 
@@ -72,8 +88,12 @@ static void
 print_command_help(const Cmd *cmd)
 {
     printf("usage: virt-ap [--root DIR] [--json] %s%s%s%s\n\n%s\n", cmd->name,
-           cmd->args[0] ? " " : "", cmd->args, cmd->takes_phase ? " [--phase PHASE]" : "",
+           cmd->args[0] ? " " : "", cmd->args, cmd->takes_phase    ? " [--phase PHASE]"
+           : cmd->takes_legacy ? " [--legacy]"
+                               : "",
            cmd->description);
+    if (cmd->takes_legacy)
+        printf("\n  --legacy             QEMU's old syntax instead of JSON\n");
     if (cmd->takes_phase)
         printf("\n  --phase PHASE        define, start, live, stop, guest, free or audit, instead "
                "of those that apply\n");
@@ -134,6 +154,8 @@ parse_options(char **argv, Options *options, gboolean *ret_help, GError **error)
             only_words = TRUE;
         } else if (strcmp(*arg, "--json") == 0) {
             options->json = TRUE;
+        } else if (strcmp(*arg, "--legacy") == 0) {
+            options->legacy = TRUE;
         } else if (strcmp(*arg, "--help") == 0 || strcmp(*arg, "-h") == 0) {
             *ret_help = TRUE;
         } else if (g_str_has_prefix(*arg, "--root=")) {
@@ -161,10 +183,10 @@ check_usage(const Cmd *cmd, const Options *options, int n_args, GError **error)
                     n_args < cmd->min_args ? "too few" : "too many", cmd->name, cmd->args);
         return FALSE;
     }
-    if (options->phase && !cmd->takes_phase) {
+    if ((options->phase && !cmd->takes_phase) || (options->legacy && !cmd->takes_legacy)) {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
-                    "`virt-ap %s` has no option --phase\nsee `virt-ap %s --help`", cmd->name,
-                    cmd->name);
+                    "`virt-ap %s` has no option --%s\nsee `virt-ap %s --help`", cmd->name,
+                    options->phase ? "phase" : "legacy", cmd->name);
         return FALSE;
     }
     return TRUE;
@@ -175,7 +197,9 @@ static int
 run_command(const Cmd *cmd, const Options *options, char **args, GError **error)
 {
     g_autoptr(ApRoot) root = NULL;
-    CmdContext context = { .json = options->json, .phase = options->phase };
+    CmdContext context = {
+        .json = options->json, .phase = options->phase, .legacy = options->legacy,
+    };
 
     if (!check_usage(cmd, options, g_strv_length(args), error))
         return 2;

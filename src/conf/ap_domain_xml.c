@@ -59,7 +59,7 @@ read_name(ApDomainDef *def, xmlNode *domain, GError **error)
 
     def->name = name ? ap_xml_get_text(name) : NULL;
     if (!def->name || def->name[0] == '\0') {
-        ap_xml_set_error(error, domain, "<domain> lacks a <name>");
+        ap_xml_set_error(error, domain, "<domain> lacks a <name>\nadd <name>NAME</name>");
         return FALSE;
     }
     /* XML that was never defined may leave the uuid to libvirt. */
@@ -71,7 +71,8 @@ read_name(ApDomainDef *def, xmlNode *domain, GError **error)
     if (!def->uuid) {
         g_autofree char *printable = ap_text_printable(uuid_text);
 
-        ap_xml_set_error(error, uuid, "'%s' is not a UUID", printable);
+        ap_xml_set_error(error, uuid, "'%s' is not a UUID\n"
+                         "leave <uuid> out, and libvirt makes one", printable);
         return FALSE;
     }
     return TRUE;

@@ -83,6 +83,8 @@ add_persistent(Loader *loader, const ApDomainDef *def)
 
     for (guint i = 0; i < def->mdevs->len; i++)
         ap_guest_add_mdev(guest, def->mdevs->pdata[i], FALSE);
+    guest->has_matrix = def->metadata_line > 0 && !def->matrix_error;
+    guest->matrix = def->matrix;
 }
 
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "qemu/qemu_ap_validate_priv.h"
-#include "util/ap_id.h"
+#include "util/ap_error.h"
 
 
 static void

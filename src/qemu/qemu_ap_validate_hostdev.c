@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "qemu/qemu_ap_validate_priv.h"
-#include "util/ap_id.h"
 
 static const char *const on_off[] = { "on", "off", NULL };
 
