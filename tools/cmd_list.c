@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* virt-ap list: cards, queues, matrices and guests. */
 #include <stdio.h>
+#include <string.h>
 
 #include "out.h"
 
@@ -139,12 +140,23 @@ print_text(JsonObject *list)
 }
 
 
+static int
+compare_problems(gconstpointer a, gconstpointer b)
+{
+    const ApProblem *const *first = a;
+    const ApProblem *const *second = b;
+
+    return strcmp((*first)->message, (*second)->message);
+}
+
+
 /* What could not be read is said, so that nobody takes the rest for all. */
 static void
 print_problems(ApInventory *inventory)
 {
     GPtrArray *problems = ap_inventory_get_problems(inventory);
 
+    g_ptr_array_sort(problems, compare_problems);
     for (guint i = 0; i < problems->len; i++) {
         const ApProblem *problem = problems->pdata[i];
 

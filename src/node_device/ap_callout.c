@@ -318,12 +318,11 @@ change_live(Session *session)
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_LIVE));
     g_autoptr(GError) error = NULL;
+    g_autoptr(ApKernel) kernel = ap_kernel_new(session->root, &error);
     ApMatrix matrix;
 
-    if (!ap_root_is_host(session->root)) {
-        fprintf(stderr, "nothing is changed on another root than /\n");
-        return 1;
-    }
+    if (!kernel)
+        return fail(error);
     if (equals_live(session, inventory))
         forgive_all(findings);
     else
@@ -331,7 +330,7 @@ change_live(Session *session)
     if (conclude(session, findings) != 0)
         return 1;
     if (!ap_mdev_def_replay(session->def, NULL, NULL, &matrix, &error) ||
-        !ap_live_set_matrix(session->root, session->uuid, &matrix, &error))
+        !ap_live_set_matrix(session->root, kernel, session->uuid, &matrix, &error))
         return fail(error);
     /* No post event follows a live change. */
     ap_lock_release(AP_LOCK_PATH, session->call->owner);

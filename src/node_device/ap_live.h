@@ -2,12 +2,12 @@
 /* Changes an active matrix. */
 #pragma once
 
-#include "util/ap_matrix.h"
-#include "util/ap_root.h"
+#include "node_device/ap_kernel.h"
 
 /**
  * ap_live_set_matrix:
  * @root: the host
+ * @kernel: the same host's kernel
  * @uuid: an active mdev, in lower case
  * @matrix: what it is to hold
  * @error: return location
@@ -21,4 +21,5 @@
  * Returns: whether the mdev holds @matrix now.
  */
 gboolean
-ap_live_set_matrix(const ApRoot *root, const char *uuid, const ApMatrix *matrix, GError **error);
+ap_live_set_matrix(const ApRoot *root, ApKernel *kernel, const char *uuid, const ApMatrix *matrix,
+                   GError **error);

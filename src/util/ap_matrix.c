@@ -40,6 +40,19 @@ ap_matrix_intersection(const ApMatrix *a, const ApMatrix *b)
 }
 
 
+char *
+ap_matrix_to_ap_config(const ApMatrix *matrix)
+{
+    char apm[AP_MASK_STRING_SIZE];
+    char aqm[AP_MASK_STRING_SIZE];
+    char adm[AP_MASK_STRING_SIZE];
+
+    return g_strdup_printf("%s,%s,%s\n", ap_mask_to_string(&matrix->adapters, apm),
+                           ap_mask_to_string(&matrix->domains, aqm),
+                           ap_mask_to_string(&matrix->control_domains, adm));
+}
+
+
 void
 ap_apqn_set_add(ApApqnSet *set, const ApMask *adapters, const ApMask *domains)
 {

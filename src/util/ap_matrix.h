@@ -60,6 +60,16 @@ ApMatrix
 ap_matrix_intersection(const ApMatrix *a, const ApMatrix *b);
 
 /**
+ * ap_matrix_to_ap_config:
+ * @matrix: a matrix
+ *
+ * Returns: the text of the mdev attribute ap_config, as the kernel prints it and as it is written:
+ *   three masks separated by commas, then a newline; the caller frees it.
+ */
+char *
+ap_matrix_to_ap_config(const ApMatrix *matrix);
+
+/**
  * ApApqnSet:
  * @domains: for each adapter the domains
  *
