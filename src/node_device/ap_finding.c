@@ -36,6 +36,15 @@ is_sharing(ApCode code)
 }
 
 
+/* What there may be several of, each with a message of its own. */
+static gboolean
+has_own_message(ApCode code)
+{
+    return code == AP_CODE_UNREADABLE || code == AP_CODE_BAD_STEP || code == AP_CODE_BAD_XML ||
+           code == AP_CODE_METADATA_MISMATCH;
+}
+
+
 /* Whether only one of the two is to be said. Two guests on one mdev are two owners. */
 static gboolean
 is_same_subject(const ApFinding *a, const ApFinding *b)
@@ -44,7 +53,7 @@ is_same_subject(const ApFinding *a, const ApFinding *b)
         return FALSE;
     if (g_strcmp0(a->mdev, b->mdev) != 0 || g_strcmp0(a->other_mdev, b->other_mdev) != 0)
         return FALSE;
-    if (a->code == AP_CODE_UNREADABLE || a->code == AP_CODE_BAD_STEP)
+    if (has_own_message(a->code))
         return strcmp(a->message, b->message) == 0;
     return g_strcmp0(a->guest, b->guest) == 0 && g_strcmp0(a->other_guest, b->other_guest) == 0;
 }
@@ -91,13 +100,10 @@ compare_findings(gconstpointer a, gconstpointer b)
 static char *
 subject_key(const ApFinding *finding)
 {
-    gboolean own_message =
-        finding->code == AP_CODE_UNREADABLE || finding->code == AP_CODE_BAD_STEP;
-
     return g_strdup_printf("%d %s %s %s", is_sharing(finding->code) ? 0 : finding->code,
                            finding->mdev ? finding->mdev : "-",
                            finding->other_mdev ? finding->other_mdev : "-",
-                           own_message ? finding->message : "");
+                           has_own_message(finding->code) ? finding->message : "");
 }
 
 
