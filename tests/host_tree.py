@@ -100,8 +100,8 @@ class Line:
 
     @property
     def key(self):
-        unique = self.verb in ("kernel", "lpar", "max", "features", "apmask", "aqmask", "title",
-                               "rule")
+        unique = self.verb in ("kernel", "lpar", "max", "features", "apmask", "aqmask", "title", "bus",
+                               "vfio", "rule")
         return (self.verb, None if unique else self.args[0] if self.args else None)
 
 

@@ -124,6 +124,21 @@ class HostsTest(unittest.TestCase):
             with self.subTest(path.name):
                 self.assertTrue(description.commands)
 
+    def test_every_code_is_shown_by_one_host_and_just_not_by_another(self):
+        policy = (SOURCE / "src/conf/ap_policy.c").read_text()
+        codes = set(re.findall(r'\[AP_CODE_\w+\] = "([\w-]+)"', policy))
+        shown, spared, wrong = set(), set(), []
+        for path, _, findings, description in self.results:
+            found = {f["code"] for f in findings}
+            shows = {line.args[0] for line in description.all("shows")}
+            spares = {line.args[0] for line in description.all("spares")}
+            wrong += [f"{path.name} does not show {code}" for code in shows - found]
+            wrong += [f"{path.name} does not spare {code}" for code in spares & found]
+            shown |= shows
+            spared |= spares
+        self.assertEqual(wrong, [])
+        self.assertEqual((codes - shown, codes - spared), (set(), set()))
+
     def test_every_finding_has_all_its_keys_in_order(self):
         for path, _, findings, _ in self.results:
             for finding in findings:

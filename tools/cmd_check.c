@@ -58,7 +58,7 @@ check_domain(Check *check, const char *text, gsize length, GError **error)
 
     if (!def)
         return FALSE;
-    take_findings(check, qemu_ap_guest_check(check->inventory, def, check->phases));
+    take_findings(check, qemu_ap_guest_check(check->inventory, def, NULL, check->phases));
     return TRUE;
 }
 
@@ -155,10 +155,8 @@ check_guest(Check *check, const char *name, GError **error)
                     printable);
         return FALSE;
     }
-    take_findings(check, ap_conflict_check_guest(check->inventory, guest, check->phases));
-    if (def && (check->phases == 0 || check->phases & AP_PHASE_BIT(AP_PHASE_GUEST)))
-        take_findings(check, qemu_ap_guest_check(check->inventory, def,
-                                                 AP_PHASE_BIT(AP_PHASE_GUEST)));
+    take_findings(check, def ? qemu_ap_guest_check(check->inventory, def, guest, check->phases)
+                             : ap_conflict_check_guest(check->inventory, guest, check->phases));
     return TRUE;
 }
 
@@ -280,13 +278,16 @@ run(const CmdContext *context, char **args, GError **error)
     if (!inventory)
         return 4;
     check.inventory = inventory;
+    /* A guest that cannot be read is to be told whatever else is found. */
+    ap_inventory_get_guests(inventory);
     if (!args[0] && !audit(&check, error))
         return 4;
     for (char **arg = args; *arg; arg++) {
         if (!check_arg(&check, *arg, error))
             return 4;
     }
-    ap_finding_list_settle(findings);
+    /* Each argument is a candidate of its own: nothing is merged here. */
+    ap_finding_list_sort(findings);
     if (context->json ? !print_json(findings)
                       : (print_text(context->root, findings), fflush(stdout) != 0))
         return 4;

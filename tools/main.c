@@ -225,7 +225,7 @@ main(int argc, char **argv)
     setlocale(LC_CTYPE, "");
     words = parse_options(argv, &options, &help, &error);
     if (!words)
-        return report_error(error, options.json);
+        return report_error(error, g_strv_contains((const char *const *)argv, "--json"));
     if (!words->pdata[0]) {
         print_help(help ? stdout : stderr);
         return help ? 0 : 2;

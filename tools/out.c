@@ -103,6 +103,7 @@ out_queue(JsonObject *object, ApInventory *inventory, const ApQueue *queue)
     ApHost *host = ap_inventory_get_host(inventory);
     const ApOwner *owner = ap_inventory_get_owner_of(inventory, queue->apqn);
     const char *word = owner                            ? "mdev"
+                     : !host->masks_known               ? NULL
                      : ap_host_owns(host, queue->apqn) ? "host"
                                                         : "free";
 

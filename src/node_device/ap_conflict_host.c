@@ -6,13 +6,6 @@
 #include "node_device/ap_conflict_priv.h"
 
 
-static gboolean
-is_set_empty(const ApApqnSet *set)
-{
-    return ap_apqn_set_count(set) == 0;
-}
-
-
 static void
 judge_size(ApJudge *judge)
 {
@@ -161,14 +154,15 @@ judge_owned(ApJudge *judge)
 
     ap_host_owns_any(judge->host, &judge->matrix, &owned);
     ap_apqn_set_add_all(&judge->said, &owned);
-    if (autostart && judge->phase == AP_PHASE_DEFINE && judge->host->masks_known) {
+    if (autostart && judge->phase == AP_PHASE_DEFINE &&
+        (judge->host->masks_known || judge->host->boot_rule)) {
         ApApqnSet at_boot_set = { 0 };
 
         get_boot_owned(judge, &owned, &at_boot_set);
-        at_boot = !is_set_empty(&at_boot_set);
+        at_boot = !ap_apqn_set_is_empty(&at_boot_set);
         ap_apqn_set_add_all(&owned, &at_boot_set);
     }
-    if (is_set_empty(&owned))
+    if (ap_apqn_set_is_empty(&owned))
         return;
     message = ap_judge_say(&owned, at_boot ? "belongs to the host's own drivers after a boot, but "
                                              "the matrix is to start then"
@@ -290,7 +284,7 @@ judge_filtered(ApJudge *judge)
     get_lost(judge, &adapters, &domains, &lost);
     nothing_left = ap_apqn_set_count(&lost) == total && ap_matrix_count_apqns(&judge->matrix) > 0;
     ap_apqn_set_remove_all(&lost, &judge->said);
-    if (is_set_empty(&lost) && !(nothing_left && total == 0 && judge->phase == AP_PHASE_GUEST))
+    if (ap_apqn_set_is_empty(&lost) && !(nothing_left && total == 0 && judge->phase == AP_PHASE_GUEST))
         return;
     severity = judge->phase == AP_PHASE_GUEST && nothing_left ? AP_SEVERITY_REJECT
                                                               : AP_SEVERITY_WARN;
@@ -304,29 +298,14 @@ judge_filtered(ApJudge *judge)
 }
 
 
-/* Why the queues of a card are of no use now; NULL if they are. */
-static const char *
-why_unusable(int configured, int checkstopped)
-{
-    if (checkstopped == 1)
-        return "checkstopped";
-    return configured == 0 ? "deconfigured" : NULL;
-}
-
-
+/* Adds the queues of the adapter that are of no use to @set; returns why the last one is. */
 static const char *
 find_unusable(ApJudge *judge, guint adapter, const ApMask *domains, ApApqnSet *set)
 {
-    g_autoptr(ApCard) card = ap_host_read_card(judge->host, adapter);
-    const char *why = card ? why_unusable(card->configured, card->checkstopped) : NULL;
+    const char *why = NULL;
 
-    if (why) {
-        set->domains[adapter] = *domains;
-        return why;
-    }
     for (int d = ap_mask_next(domains, 0); d >= 0; d = ap_mask_next(domains, d + 1)) {
-        g_autoptr(ApQueue) queue = ap_host_read_queue(judge->host, (ApApqn){ adapter, d });
-        const char *own = queue ? why_unusable(queue->configured, queue->checkstopped) : NULL;
+        const char *own = ap_host_why_unusable(judge->host, (ApApqn){ adapter, d });
 
         if (!own)
             continue;
@@ -350,7 +329,7 @@ judge_usable(ApJudge *judge)
 
         why = own ? own : why;
     }
-    if (is_set_empty(&set))
+    if (ap_apqn_set_is_empty(&set))
         return;
     ap_judge_report(judge, AP_CODE_UNUSABLE, AP_SEVERITY_WARN, &set, NULL,
                     ap_judge_say(&set, "is %s: the guest sees it and cannot use it", why),

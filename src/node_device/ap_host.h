@@ -110,7 +110,9 @@ typedef struct {
 
     /*< private >*/
     const ApRoot *root;
-    GHashTable *drivers;
+    GHashTable *drivers;  /* APQN -> driver */
+    GHashTable *cards;    /* APID -> ApCard */
+    GHashTable *unusable; /* APQN -> why, static */
 } ApHost;
 
 /**
@@ -226,6 +228,29 @@ ap_host_list_cards(const ApHost *host);
  */
 ApCard *
 ap_host_read_card(const ApHost *host, guint adapter);
+
+/**
+ * ap_host_get_card:
+ * @host: a host
+ * @adapter: APID
+ *
+ * As ap_host_read_card(), but reads once.
+ *
+ * Returns: (nullable): the card, if there is one; borrowed from @host.
+ */
+const ApCard *
+ap_host_get_card(ApHost *host, guint adapter);
+
+/**
+ * ap_host_why_unusable:
+ * @host: a host
+ * @apqn: an APQN
+ *
+ * Returns: (nullable): "deconfigured" or "checkstopped" if its card is, or itself; NULL if it can
+ *   be used, or is not there; static.
+ */
+const char *
+ap_host_why_unusable(ApHost *host, ApApqn apqn);
 
 /**
  * ap_card_free:

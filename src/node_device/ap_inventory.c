@@ -27,6 +27,7 @@ struct _ApInventory {
     Bounds *queues;           /* adapters and usage domains; parallel to owners */
     Bounds *control;          /* adapters and control domains; parallel to owners */
     GHashTable *guests_of;    /* uuid -> GPtrArray of ApGuest, borrowed */
+    GHashTable *last_guests;  /* loaded on demand */
     const ApOwner **by_apqn;  /* made on demand */
 };
 
@@ -140,6 +141,7 @@ ap_inventory_free(ApInventory *inventory)
     ap_host_free(inventory->host);
     ap_config_free(inventory->config);
     g_hash_table_unref(inventory->guests_of);
+    g_clear_pointer(&inventory->last_guests, g_hash_table_unref);
     g_free(inventory->queues);
     g_free(inventory->control);
     g_free(inventory->by_apqn);
@@ -232,6 +234,16 @@ ap_inventory_get_guests_of(ApInventory *inventory, const char *uuid)
 }
 
 
+GHashTable *
+ap_inventory_get_last_guests(ApInventory *inventory)
+{
+    if (!inventory->last_guests)
+        inventory->last_guests =
+            ap_last_guests_load(inventory->host->root, inventory->problems);
+    return inventory->last_guests;
+}
+
+
 GPtrArray *
 ap_inventory_get_problems(ApInventory *inventory)
 {
@@ -285,6 +297,8 @@ static void
 foreach_within(ApInventory *inventory, const Bounds *bounds, const Bounds *wanted,
                const char *uuid, ApOverlapFunc func, gpointer data)
 {
+    if (ap_mask_is_empty(&wanted->adapters) || ap_mask_is_empty(&wanted->domains))
+        return;
     for (guint i = 0; i < inventory->owners->len; i++) {
         const ApOwner *owner;
 

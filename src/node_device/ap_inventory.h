@@ -7,6 +7,7 @@
 #include "node_device/ap_defs.h"
 #include "node_device/ap_guests.h"
 #include "node_device/ap_host.h"
+#include "node_device/ap_last_guests.h"
 
 /**
  * ApOwner:
@@ -124,6 +125,17 @@ ap_inventory_get_guests(ApInventory *inventory);
  */
 GPtrArray *
 ap_inventory_get_guests_of(ApInventory *inventory, const char *uuid);
+
+/**
+ * ap_inventory_get_last_guests:
+ * @inventory: an inventory
+ *
+ * Loads them when first called.
+ *
+ * Returns: the last guest of each APQN, for ap_last_guests_find(); borrowed.
+ */
+GHashTable *
+ap_inventory_get_last_guests(ApInventory *inventory);
 
 /**
  * ap_inventory_get_problems:

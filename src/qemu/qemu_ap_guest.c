@@ -66,21 +66,22 @@ get_mdev(const ApDomainDef *def, guint n)
 }
 
 
-GPtrArray *
-qemu_ap_guest_check_xml(const ApDomainDef *def, const ApGuest *guest, const ApConfig *config)
+/* What libvirt has taken already it need not be asked about again. */
+static void
+check_xml(Judge *judge, gboolean taken)
 {
-    g_autoptr(GPtrArray) faults = qemu_ap_validate(def);
-    Judge judge = { def, guest, config, ap_finding_list_new() };
+    g_autoptr(GPtrArray) faults = qemu_ap_validate(judge->def);
 
     for (guint i = 0; i < faults->len; i++) {
         const QemuApFault *fault = faults->pdata[i];
         ApSeverity severity =
             fault->by == QEMU_AP_BY_NOBODY ? AP_SEVERITY_WARN : AP_SEVERITY_REJECT;
-        const char *mdev = fault->code == AP_CODE_TOO_MANY ? get_mdev(def, 1) : get_mdev(def, 0);
+        const char *mdev = get_mdev(judge->def, fault->code == AP_CODE_TOO_MANY ? 1 : 0);
 
-        report(&judge, fault->code, severity, mdev, g_strdup(fault->message), fault->hint);
+        if (taken && fault->by != QEMU_AP_BY_QEMU)
+            continue;
+        report(judge, fault->code, severity, mdev, g_strdup(fault->message), fault->hint);
     }
-    return judge.findings;
 }
 
 
@@ -135,20 +136,33 @@ check_pools(Judge *judge)
 }
 
 
-static void
-compare(Judge *judge, const ApOwner *owner)
+/* "adapters 0x05, domains 0x47, control domains none". */
+static char *
+describe_matrix(const ApMatrix *matrix)
 {
-    const ApMatrix *matrix = &judge->def->matrix;
+    const ApMask *masks[] = { &matrix->adapters, &matrix->domains, &matrix->control_domains };
+    char *texts[G_N_ELEMENTS(masks)];
+    char *result;
 
-    if (owner && owner->active && !ap_matrix_equal(matrix, &owner->live))
-        report_mismatch(judge, "correct the metadata, or stop that mdev",
-                        "the metadata describes another matrix than the active mdev %s has",
-                        owner->uuid);
-    else if (owner && owner->definition && owner->definition->valid &&
-             !ap_matrix_equal(matrix, &owner->definition->matrix))
-        report_mismatch(judge, "correct the metadata, or the definition",
-                        "the metadata describes another matrix than the definition of mdev %s",
-                        owner->uuid);
+    for (guint i = 0; i < G_N_ELEMENTS(masks); i++)
+        texts[i] = ap_mask_is_empty(masks[i]) ? g_strdup("none") : ap_mask_describe(masks[i]);
+    result = g_strdup_printf("adapters %s, domains %s, control domains %s", texts[0], texts[1],
+                             texts[2]);
+    for (guint i = 0; i < G_N_ELEMENTS(masks); i++)
+        g_free(texts[i]);
+    return result;
+}
+
+
+static void
+compare(Judge *judge, const ApMatrix *other, const char *which, const char *hint)
+{
+    g_autofree char *ours = describe_matrix(&judge->def->matrix);
+    g_autofree char *theirs = describe_matrix(other);
+
+    if (!ap_matrix_equal(&judge->def->matrix, other))
+        report_mismatch(judge, hint, "the metadata describes %s; the %s mdev %s has %s", ours,
+                        which, get_mdev(judge->def, 0), theirs);
 }
 
 
@@ -156,6 +170,7 @@ static void
 check_metadata(Judge *judge, ApInventory *inventory)
 {
     const ApDomainDef *def = judge->def;
+    const ApOwner *owner;
 
     if (def->metadata_line == 0)
         return;
@@ -174,27 +189,50 @@ check_metadata(Judge *judge, ApInventory *inventory)
         return;
     }
     check_pools(judge);
-    compare(judge, ap_inventory_find(inventory, get_mdev(def, 0)));
+    owner = ap_inventory_find(inventory, get_mdev(def, 0));
+    if (owner && owner->active)
+        compare(judge, &owner->live, "active", "correct the metadata, or stop that mdev");
+    if (owner && owner->definition && owner->definition->valid)
+        compare(judge, &owner->definition->matrix, "defined",
+                "correct the metadata, or the definition");
 }
 
 
 GPtrArray *
-qemu_ap_guest_check(ApInventory *inventory, const ApDomainDef *def, guint phases)
+qemu_ap_guest_check_taken(const ApDomainDef *def, const ApConfig *config)
 {
-    g_autoptr(ApGuest) guest = qemu_ap_guest_new(def, inventory);
-    const ApConfig *config = ap_inventory_get_config(inventory);
-    GPtrArray *findings = NULL;
-    Judge judge = { def, guest, config, NULL };
+    g_autoptr(ApGuest) guest = ap_guest_new(def->name, def->uuid, def->state);
+    Judge judge = { def, guest, config, ap_finding_list_new() };
 
-    /* First what knows the line: of two findings about one fault the first stays. */
+    check_xml(&judge, TRUE);
+    return judge.findings;
+}
+
+
+GPtrArray *
+qemu_ap_guest_check(ApInventory *inventory, const ApDomainDef *def, const ApGuest *guest,
+                    guint phases)
+{
+    g_autoptr(ApGuest) own = guest ? NULL : qemu_ap_guest_new(def, inventory);
+    const ApConfig *config = ap_inventory_get_config(inventory);
+    GPtrArray *findings;
+    Judge judge = { .def = def, .config = config };
+
+    guest = guest ? guest : own;
+    judge.guest = guest;
+    judge.findings = ap_finding_list_new();
     if (phases == 0 || phases & AP_PHASE_BIT(AP_PHASE_GUEST)) {
-        findings = qemu_ap_guest_check_xml(def, guest, config);
-        judge.findings = findings;
+        check_xml(&judge, FALSE);
         check_metadata(&judge, inventory);
-    } else {
-        findings = ap_finding_list_new();
     }
-    g_ptr_array_extend_and_steal(findings, ap_conflict_check_guest(inventory, guest, phases));
+    findings = ap_conflict_check_guest(inventory, guest, phases);
+    /* Of two findings about one fault the first stays: in a file the one that knows the line. */
+    if (own) {
+        g_ptr_array_extend_and_steal(judge.findings, findings);
+        findings = judge.findings;
+    } else {
+        g_ptr_array_extend_and_steal(findings, judge.findings);
+    }
     ap_finding_list_settle(findings);
     return findings;
 }

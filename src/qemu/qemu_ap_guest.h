@@ -18,25 +18,26 @@ ApGuest *
 qemu_ap_guest_new(const ApDomainDef *def, ApInventory *inventory);
 
 /**
- * qemu_ap_guest_check_xml:
- * @def: a guest's definition
- * @guest: the same guest
+ * qemu_ap_guest_check_taken:
+ * @def: a guest's live definition, which libvirt has taken
  * @config: the configuration in force
  *
- * What libvirt or QEMU would refuse whatever the host is.
+ * What QEMU would refuse, whatever the host is: by then libvirt has expanded the CPU.
  *
- * Returns: (element-type ApFinding): bad-xml, too-many and cpu-no-ap; the caller unrefs it.
+ * Returns: (element-type ApFinding): cpu-no-ap and bad-xml; the caller unrefs it.
  */
 GPtrArray *
-qemu_ap_guest_check_xml(const ApDomainDef *def, const ApGuest *guest, const ApConfig *config);
+qemu_ap_guest_check_taken(const ApDomainDef *def, const ApConfig *config);
 
 /**
  * qemu_ap_guest_check:
  * @inventory: what there is
  * @def: a guest's definition
+ * @guest: (nullable): the same guest as @inventory knows it; NULL: as @def alone describes it
  * @phases: AP_PHASE_BIT() of each phase, 0 for those that apply
  *
  * Returns: (element-type ApFinding): everything that is found, settled; the caller unrefs it.
  */
 GPtrArray *
-qemu_ap_guest_check(ApInventory *inventory, const ApDomainDef *def, guint phases);
+qemu_ap_guest_check(ApInventory *inventory, const ApDomainDef *def, const ApGuest *guest,
+                    guint phases);

@@ -41,9 +41,7 @@ ap_root_new(const char *path, GError **error)
     ApRoot *root;
 
     if (fd < 0) {
-        int code = errno == ENOENT ? AP_ERROR_NOT_FOUND : AP_ERROR_IO;
-
-        g_set_error(error, AP_ERROR, code, "cannot use '%s' as root: %s", path, strerror(errno));
+        g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot use '%s' as root: %s", path, strerror(errno));
         return NULL;
     }
     root = g_new0(ApRoot, 1);

@@ -78,7 +78,8 @@ endian = 'big'
 
 def programs():
     """The directory with lab-agent, lab-helper and `initramfs`, built for the lab."""
-    sources = [common.LAB_DIR / f"agent/{name}.c" for name in ("lab-agent", "lab-helper", "lab-init")]
+    sources = [common.LAB_DIR / f"agent/{name}.c"
+               for name in ("lab-agent", "lab-helper", "lab-init")]
     made = build()
     key = common.digest("agent 2", *sources, made.name)
 
