@@ -5,22 +5,37 @@
 #include <json-c/json.h>
 
 #include "node_device/ap_conflict.h"
+#include "node_device/ap_kernel.h"
 
 typedef struct json_object JsonObject;
 
 /**
  * CmdContext:
  * @root: the root directory
+ * @is_sim: whether it was given by --sim: a simulated host, on which commands may write
  * @json: whether to print JSON
- * @phase: (nullable): value of --phase
- * @legacy: whether --legacy was given
+ * @options: (element-type utf8 utf8): the command's own options that were given
  */
 typedef struct {
     ApRoot *root;
+    gboolean is_sim;
     gboolean json;
-    const char *phase;
-    gboolean legacy;
+    GHashTable *options;
 } CmdContext;
+
+/**
+ * CmdOption:
+ * @name: "--phase"; NULL ends an array
+ * @arg: (nullable): what stands for its value in the synopsis; NULL: it has none
+ * @help: what it does
+ *
+ * An option of one or several commands. One name means the same, value or not, for all.
+ */
+typedef struct {
+    const char *name;
+    const char *arg;
+    const char *help;
+} CmdOption;
 
 /**
  * Cmd:
@@ -30,8 +45,7 @@ typedef struct {
  * @description: what it does, for help and the man page
  * @min_args: how many arguments it needs
  * @max_args: how many it takes; -1: any number
- * @takes_phase: whether it has the option --phase
- * @takes_legacy: whether it has the option --legacy
+ * @options: (nullable) (array zero-terminated=1): its own options
  * @run: does it; returns the exit code, or sets the error
  */
 typedef struct {
@@ -41,8 +55,7 @@ typedef struct {
     const char *description;
     int min_args;
     int max_args;
-    gboolean takes_phase;
-    gboolean takes_legacy;
+    const CmdOption *options;
     int (*run)(const CmdContext *context, char **args, GError **error);
 } Cmd;
 
@@ -51,19 +64,32 @@ extern const Cmd cmd_map;
 extern const Cmd cmd_show;
 extern const Cmd cmd_check;
 extern const Cmd cmd_capture;
+extern const Cmd cmd_sim;
 extern const Cmd cmd_qemu_args;
 
 /**
- * cmd_load_inventory:
+ * cmd_get_option:
+ * @context: the context
+ * @name: an option of the command, "--phase"
+ *
+ * Returns: (nullable): its value, "" if it has none, NULL if it was not given; borrowed.
+ */
+const char *
+cmd_get_option(const CmdContext *context, const char *name);
+
+/**
+ * cmd_open_kernel:
  * @context: the context
  * @error: return location
  *
- * Errors: AP_ERROR_CONFIG, AP_ERROR_IO.
+ * For commands that change something.
  *
- * Returns: (nullable): everything there is under the root; the caller frees it.
+ * Errors: AP_ERROR_USAGE on a captured root, AP_ERROR_NOT_FOUND if --sim names no simulated host.
+ *
+ * Returns: (nullable): the kernel to work on; the caller frees it with ap_kernel_free().
  */
-ApInventory *
-cmd_load_inventory(const CmdContext *context, GError **error);
+ApKernel *
+cmd_open_kernel(const CmdContext *context, GError **error);
 
 /**
  * cmd_read_file:
@@ -77,6 +103,18 @@ cmd_load_inventory(const CmdContext *context, GError **error);
  */
 char *
 cmd_read_file(const char *arg, gsize *ret_length, GError **error);
+
+/**
+ * cmd_load_inventory:
+ * @context: the context
+ * @error: return location
+ *
+ * Errors: AP_ERROR_CONFIG, AP_ERROR_IO.
+ *
+ * Returns: (nullable): everything there is under the root; the caller frees it.
+ */
+ApInventory *
+cmd_load_inventory(const CmdContext *context, GError **error);
 
 /**
  * cmd_require_bus:

@@ -193,20 +193,21 @@ audit(Check *check, GError **error)
 static gboolean
 read_phase(const CmdContext *context, gboolean has_args, guint *ret_phases, GError **error)
 {
+    const char *name = cmd_get_option(context, "--phase");
     ApPhase phase;
 
     *ret_phases = 0;
-    if (!context->phase)
+    if (!name)
         return TRUE;
-    if (!ap_phase_from_string(context->phase, &phase)) {
+    if (!ap_phase_from_string(name, &phase)) {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
                     "unknown phase '%s': wanted define, start, live, stop, guest, free or audit",
-                    context->phase);
+                    name);
         return FALSE;
     }
     if (!has_args && phase != AP_PHASE_AUDIT) {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
-                    "--phase %s needs to know what is to be checked", context->phase);
+                    "--phase %s needs to know what is to be checked", name);
         return FALSE;
     }
     if (phase != AP_PHASE_AUDIT)
@@ -295,6 +296,12 @@ run(const CmdContext *context, char **args, GError **error)
 }
 
 
+static const CmdOption options[] = {
+    { "--phase", "PHASE",
+      "define, start, live, stop, guest, free or audit, instead of those that apply" },
+    { NULL },
+};
+
 const Cmd cmd_check = {
     .name = "check",
     .args = "[ARG ...]",
@@ -303,6 +310,6 @@ const Cmd cmd_check = {
                    "XML. A UUID is an mdev, anything else a guest. Without ARG everything is "
                    "audited. Changes nothing.",
     .max_args = -1,
-    .takes_phase = TRUE,
+    .options = options,
     .run = run,
 };

@@ -46,7 +46,7 @@ run(const CmdContext *context, char **args, GError **error)
 
     if (!def)
         return 4;
-    result = qemu_ap_command_build(def, context->legacy, error);
+    result = qemu_ap_command_build(def, cmd_get_option(context, "--legacy") != NULL, error);
     if (!result) {
         g_prefix_error(error, "%s: ", args[0]);
         return 1;
@@ -59,6 +59,11 @@ run(const CmdContext *context, char **args, GError **error)
 }
 
 
+static const CmdOption options[] = {
+    { "--legacy", NULL, "QEMU's old syntax instead of JSON" },
+    { NULL },
+};
+
 const Cmd cmd_qemu_args = {
     .name = "qemu-args",
     .args = "DOMAIN.xml",
@@ -68,6 +73,6 @@ const Cmd cmd_qemu_args = {
                    "names, -device with the device. - is standard input.",
     .min_args = 1,
     .max_args = 1,
-    .takes_legacy = TRUE,
+    .options = options,
     .run = run,
 };

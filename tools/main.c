@@ -6,18 +6,51 @@
 
 #include "out.h"
 #include "node_device/ap_problem.h"
+#include "node_device/sim/ap_sim.h"
 #include "util/ap_error.h"
 
-static const Cmd *const commands[] = { &cmd_list, &cmd_map, &cmd_show, &cmd_check,
-                                     &cmd_capture, &cmd_qemu_args };
+static const Cmd *const commands[] = {
+    &cmd_list, &cmd_map, &cmd_show, &cmd_check, &cmd_capture, &cmd_sim,
+    &cmd_qemu_args,
+};
 
 /* Options, before or after the command. */
 typedef struct {
     char *root;
+    char *sim;
     gboolean json;
-    char *phase;
-    gboolean legacy;
+    gboolean help;
+    GHashTable *own; /* of commands: name to value */
 } Options;
+
+
+const char *
+cmd_get_option(const CmdContext *context, const char *name)
+{
+    return g_hash_table_lookup(context->options, name);
+}
+
+
+ApKernel *
+cmd_open_kernel(const CmdContext *context, GError **error)
+{
+    return context->is_sim ? ap_sim_open(context->root, error)
+                           : ap_kernel_new(context->root, error);
+}
+
+
+char *
+cmd_read_file(const char *arg, gsize *ret_length, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    const char *path = strcmp(arg, "-") == 0 ? "/dev/stdin" : arg;
+    char *text;
+
+    if (g_file_get_contents(path, &text, ret_length, &local))
+        return text;
+    g_set_error(error, AP_ERROR, AP_ERROR_IO, "%s", local->message);
+    return NULL;
+}
 
 
 static GPtrArray *
@@ -43,20 +76,6 @@ cmd_load_inventory(const CmdContext *context, GError **error)
 }
 
 
-char *
-cmd_read_file(const char *arg, gsize *ret_length, GError **error)
-{
-    g_autoptr(GError) local = NULL;
-    const char *path = strcmp(arg, "-") == 0 ? "/dev/stdin" : arg;
-    char *text;
-
-    if (g_file_get_contents(path, &text, ret_length, &local))
-        return text;
-    g_set_error(error, AP_ERROR, AP_ERROR_IO, "%s", local->message);
-    return NULL;
-}
-
-
 gboolean
 cmd_require_bus(ApInventory *inventory, GError **error)
 {
@@ -79,6 +98,7 @@ print_help(FILE *stream)
         fprintf(stream, "  %-20s %s\n", g_strchomp(synopsis), commands[i]->summary);
     }
     fprintf(stream, "\n  --root DIR           look at a captured host instead of this one\n"
+                    "  --sim DIR            work on a simulated host, see `virt-ap sim --help`\n"
                     "  --json               print one JSON object\n"
                     "\n`virt-ap COMMAND --help` tells more.\n");
 }
@@ -87,16 +107,18 @@ print_help(FILE *stream)
 static void
 print_command_help(const Cmd *cmd)
 {
-    printf("usage: virt-ap [--root DIR] [--json] %s%s%s%s\n\n%s\n", cmd->name,
-           cmd->args[0] ? " " : "", cmd->args, cmd->takes_phase    ? " [--phase PHASE]"
-           : cmd->takes_legacy ? " [--legacy]"
-                               : "",
-           cmd->description);
-    if (cmd->takes_legacy)
-        printf("\n  --legacy             QEMU's old syntax instead of JSON\n");
-    if (cmd->takes_phase)
-        printf("\n  --phase PHASE        define, start, live, stop, guest, free or audit, instead "
-               "of those that apply\n");
+    const CmdOption *options = cmd->options;
+
+    printf("usage: virt-ap [--root DIR] [--json] %s%s%s", cmd->name, cmd->args[0] ? " " : "",
+           cmd->args);
+    for (const CmdOption *option = options; option && option->name; option++)
+        printf(" [%s%s%s]", option->name, option->arg ? " " : "", option->arg ? option->arg : "");
+    printf("\n\n%s\n%s", cmd->description, options ? "\n" : "");
+    for (const CmdOption *option = options; option && option->name; option++) {
+        g_autofree char *synopsis = g_strjoin(" ", option->name, option->arg, NULL);
+
+        printf("  %-20s %s\n", synopsis, option->help);
+    }
 }
 
 
@@ -135,40 +157,83 @@ find_command(const char *name)
 }
 
 
+static const CmdOption *
+find_own_option(const Cmd *cmd, const char *name)
+{
+    for (const CmdOption *option = cmd->options; option && option->name; option++) {
+        if (strcmp(option->name, name) == 0)
+            return option;
+    }
+    return NULL;
+}
+
+
+/* An option of whatever command. */
+static const CmdOption *
+find_option(const char *name)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
+        const CmdOption *option = find_own_option(commands[i], name);
+
+        if (option)
+            return option;
+    }
+    return NULL;
+}
+
+
+/* Takes one option; @value is what follows "=", else @next, which is used up if it is needed. */
+static gboolean
+take_option(Options *options, const char *name, char *value, char ***next, GError **error)
+{
+    const CmdOption *own = find_option(name);
+    char **place = strcmp(name, "--root") == 0  ? &options->root
+                 : strcmp(name, "--sim") == 0 ? &options->sim
+                                              : NULL;
+    gboolean needs_value = place || (own && own->arg);
+
+    if (needs_value && !value && (*next)[1])
+        value = *++*next;
+    if (needs_value != (value != NULL)) {
+        g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "%s option '%s'\nsee `virt-ap --help`",
+                    needs_value ? "no value for" : own ? "a value for" : "unknown", name);
+        return FALSE;
+    }
+    if (place)
+        *place = value;
+    else if (own)
+        g_hash_table_insert(options->own, (char *)own->name, value ? value : (char *)"");
+    else if (strcmp(name, "--json") == 0)
+        options->json = TRUE;
+    else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        options->help = TRUE;
+    else {
+        g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "unknown option '%s'\nsee `virt-ap --help`",
+                    name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+
 /* Takes the options out of @argv: what is left are the command and its arguments. An option that
  * is unknown, or lacks its value, is an error. */
 static GPtrArray *
-parse_options(char **argv, Options *options, gboolean *ret_help, GError **error)
+parse_options(char **argv, Options *options, GError **error)
 {
     g_autoptr(GPtrArray) words = g_ptr_array_new();
     gboolean only_words = FALSE;
 
     for (char **arg = argv + 1; *arg; arg++) {
-        char **value = strcmp(*arg, "--root") == 0    ? &options->root
-                     : strcmp(*arg, "--phase") == 0 ? &options->phase
-                                                      : NULL;
+        char *equals = g_str_has_prefix(*arg, "--") ? strchr(*arg, '=') : NULL;
+        g_autofree char *name = g_strndup(*arg, equals ? (gsize)(equals - *arg) : strlen(*arg));
 
-        if (only_words || (*arg)[0] != '-' || strcmp(*arg, "-") == 0) {
+        if (only_words || (*arg)[0] != '-' || strcmp(*arg, "-") == 0)
             g_ptr_array_add(words, *arg);
-        } else if (strcmp(*arg, "--") == 0) {
+        else if (strcmp(*arg, "--") == 0)
             only_words = TRUE;
-        } else if (strcmp(*arg, "--json") == 0) {
-            options->json = TRUE;
-        } else if (strcmp(*arg, "--legacy") == 0) {
-            options->legacy = TRUE;
-        } else if (strcmp(*arg, "--help") == 0 || strcmp(*arg, "-h") == 0) {
-            *ret_help = TRUE;
-        } else if (g_str_has_prefix(*arg, "--root=")) {
-            options->root = *arg + strlen("--root=");
-        } else if (g_str_has_prefix(*arg, "--phase=")) {
-            options->phase = *arg + strlen("--phase=");
-        } else if (value && arg[1]) {
-            *value = *++arg;
-        } else {
-            g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "%s '%s'\nsee `virt-ap --help`",
-                        value ? "no value for option" : "unknown option", *arg);
+        else if (!take_option(options, name, equals ? equals + 1 : NULL, &arg, error))
             return NULL;
-        }
     }
     g_ptr_array_add(words, NULL);
     return g_steal_pointer(&words);
@@ -178,15 +243,25 @@ parse_options(char **argv, Options *options, gboolean *ret_help, GError **error)
 static gboolean
 check_usage(const Cmd *cmd, const Options *options, int n_args, GError **error)
 {
+    GHashTableIter iter;
+    gpointer name;
+
     if (n_args < cmd->min_args || (cmd->max_args >= 0 && n_args > cmd->max_args)) {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "%s arguments\nusage: virt-ap %s %s",
                     n_args < cmd->min_args ? "too few" : "too many", cmd->name, cmd->args);
         return FALSE;
     }
-    if ((options->phase && !cmd->takes_phase) || (options->legacy && !cmd->takes_legacy)) {
+    if (options->root && options->sim) {
+        g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "--root and --sim exclude each other");
+        return FALSE;
+    }
+    g_hash_table_iter_init(&iter, options->own);
+    while (g_hash_table_iter_next(&iter, &name, NULL)) {
+        if (find_own_option(cmd, name))
+            continue;
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
-                    "`virt-ap %s` has no option --%s\nsee `virt-ap %s --help`", cmd->name,
-                    options->phase ? "phase" : "legacy", cmd->name);
+                    "`virt-ap %s` has no option %s\nsee `virt-ap %s --help`", cmd->name,
+                    (char *)name, cmd->name);
         return FALSE;
     }
     return TRUE;
@@ -198,12 +273,15 @@ run_command(const Cmd *cmd, const Options *options, char **args, GError **error)
 {
     g_autoptr(ApRoot) root = NULL;
     CmdContext context = {
-        .json = options->json, .phase = options->phase, .legacy = options->legacy,
+        .is_sim = options->sim != NULL,
+        .json = options->json,
+        .options = options->own,
     };
+    const char *path = options->sim ? options->sim : options->root ? options->root : "/";
 
     if (!check_usage(cmd, options, g_strv_length(args), error))
         return 2;
-    root = ap_root_new(options->root ? options->root : "/", error);
+    root = ap_root_new(path, error);
     if (!root)
         return 4;
     context.root = root;
@@ -211,37 +289,44 @@ run_command(const Cmd *cmd, const Options *options, char **args, GError **error)
 }
 
 
-int
-main(int argc, char **argv)
+static int
+run_words(const Options *options, char **words, GError **error)
 {
-    g_autoptr(GPtrArray) words = NULL;
-    g_autoptr(GError) error = NULL;
-    Options options = { 0 };
-    gboolean help = FALSE;
     const Cmd *cmd;
-    int result;
 
-    (void)argc;
-    setlocale(LC_CTYPE, "");
-    words = parse_options(argv, &options, &help, &error);
-    if (!words)
-        return report_error(error, g_strv_contains((const char *const *)argv, "--json"));
-    if (!words->pdata[0]) {
-        print_help(help ? stdout : stderr);
-        return help ? 0 : 2;
+    if (!words[0]) {
+        print_help(options->help ? stdout : stderr);
+        return options->help ? 0 : 2;
     }
-    cmd = find_command(words->pdata[0]);
+    cmd = find_command(words[0]);
     if (!cmd) {
-        g_autofree char *printable = ap_text_printable(words->pdata[0]);
+        g_autofree char *printable = ap_text_printable(words[0]);
 
-        g_set_error(&error, AP_ERROR, AP_ERROR_USAGE,
-                    "unknown command '%s'\nsee `virt-ap --help`", printable);
-        return report_error(error, options.json);
+        g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "unknown command '%s'\nsee `virt-ap --help`",
+                    printable);
+        return 2;
     }
-    if (help) {
+    if (options->help) {
         print_command_help(cmd);
         return 0;
     }
-    result = run_command(cmd, &options, (char **)words->pdata + 1, &error);
+    return run_command(cmd, options, words + 1, error);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    g_autoptr(GHashTable) own = g_hash_table_new(g_str_hash, g_str_equal);
+    Options options = { .own = own };
+    g_autoptr(GPtrArray) words = NULL;
+    g_autoptr(GError) error = NULL;
+    int result = 2;
+
+    (void)argc;
+    setlocale(LC_CTYPE, "");
+    words = parse_options(argv, &options, &error);
+    if (words)
+        result = run_words(&options, (char **)words->pdata, &error);
     return error ? report_error(error, options.json) : result;
 }

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "conf/ap_mdevctl_json.h"
-#include "node_device/ap_conflict.h"
+#include "node_device/ap_change.h"
 #include "node_device/ap_live.h"
 #include "node_device/ap_log.h"
 #include "util/ap_error.h"
@@ -97,171 +97,14 @@ conclude(const Session *session, GPtrArray *findings)
 }
 
 
-/* Whether @finding stands between two definitions of which the other starts at boot. */
-static gboolean
-concerns_autostart(ApInventory *inventory, const ApFinding *finding)
-{
-    const ApOwner *other =
-        finding->other_mdev ? ap_inventory_find(inventory, finding->other_mdev) : NULL;
-
-    return other && other->definition && other->definition->def->autostart;
-}
-
-
-static gboolean
-is_within(const ApMatrix *matrix, const ApMatrix *other)
-{
-    ApMask adapters = ap_mask_minus(&matrix->adapters, &other->adapters);
-    ApMask domains = ap_mask_minus(&matrix->domains, &other->domains);
-
-    return ap_mask_is_empty(&adapters) && ap_mask_is_empty(&domains);
-}
-
-
-/* A change is refused only for what it adds: a host with old overlaps must stay repairable.
- * Nobody knows what a matrix adds to one that cannot be read, unless it only shrinks. */
-static void
-forgive_known(GPtrArray *findings, const GPtrArray *known, gboolean shrinks)
-{
-    for (guint i = 0; i < findings->len; i++) {
-        ApFinding *finding = findings->pdata[i];
-
-        if (finding->code == AP_CODE_UNREADABLE ? shrinks : ap_finding_is_known(finding, known))
-            finding->severity = MIN(finding->severity, AP_SEVERITY_WARN);
-    }
-}
-
-
-/* Takes out what concerns others that start at boot too. */
-static GPtrArray *
-without_autostart(ApInventory *inventory, GPtrArray *known)
-{
-    GPtrArray *rest = g_ptr_array_new();
-
-    for (guint i = 0; i < known->len; i++) {
-        if (!concerns_autostart(inventory, known->pdata[i]))
-            g_ptr_array_add(rest, known->pdata[i]);
-    }
-    return rest;
-}
-
-
-/* Making a definition start at boot adds its overlaps with those that do. */
-static void
-forgive_defined(Session *session, ApInventory *inventory, GPtrArray *findings)
-{
-    const ApOwner *owner = ap_inventory_find(inventory, session->uuid);
-    const ApDefinition *old = owner ? owner->definition : NULL;
-    const ApCandidate before = { .uuid = session->uuid, .def = old ? old->def : NULL };
-    g_autoptr(GPtrArray) known = NULL;
-    g_autoptr(GPtrArray) still_known = NULL;
-    gboolean becomes_auto;
-    ApMatrix matrix = { 0 };
-
-    if (!old)
-        return;
-    known = ap_conflict_check(inventory, &before, AP_PHASE_BIT(AP_PHASE_DEFINE));
-    becomes_auto = session->def->autostart && !old->def->autostart;
-    still_known = becomes_auto ? without_autostart(inventory, known) : g_ptr_array_ref(known);
-    forgive_known(findings, still_known,
-                  !becomes_auto && old->valid &&
-                      ap_mdev_def_replay(session->def, NULL, NULL, &matrix, NULL) &&
-                      is_within(&matrix, &old->matrix));
-}
-
-
-static void
-forgive_live(Session *session, ApInventory *inventory, GPtrArray *findings)
-{
-    const ApOwner *owner = ap_inventory_find(inventory, session->uuid);
-    ApCandidate before = { .uuid = session->uuid, .active = TRUE };
-    g_autoptr(GPtrArray) known = NULL;
-    ApMatrix matrix = { 0 };
-
-    if (!owner || !owner->active)
-        return;
-    before.matrix = owner->live;
-    known = ap_conflict_check(inventory, &before, AP_PHASE_BIT(AP_PHASE_LIVE));
-    forgive_known(findings, known,
-                  ap_mdev_def_replay(session->def, NULL, NULL, &matrix, NULL) &&
-                      is_within(&matrix, &owner->live));
-}
-
-
-/* What the mdev holds already may always be made persistent. */
-static void
-forgive_all(GPtrArray *findings)
-{
-    for (guint i = 0; i < findings->len; i++) {
-        ApFinding *finding = findings->pdata[i];
-
-        finding->severity = MIN(finding->severity, AP_SEVERITY_WARN);
-    }
-}
-
-
-/* mdevctl is about to write the definition anew: what stood there before does not count. */
-static void
-forgive_replaced(Session *session, GPtrArray *findings)
-{
-    g_autoptr(GError) error = NULL;
-    g_autoptr(ApDefinition) old = ap_defs_read(session->root, session->uuid, &error);
-
-    for (guint i = 0; !old && i < findings->len; i++) {
-        ApFinding *finding = findings->pdata[i];
-
-        if (finding->code == AP_CODE_UNREADABLE && strcmp(finding->message, error->message) == 0)
-            finding->severity = MIN(finding->severity, AP_SEVERITY_WARN);
-    }
-}
-
-
-static gboolean
-equals_live(Session *session, ApInventory *inventory)
-{
-    const ApOwner *owner = ap_inventory_find(inventory, session->uuid);
-    ApMatrix matrix;
-
-    if (!owner || !owner->active)
-        return FALSE;
-    /* `mdevctl define` of an active mdev: the attributes are asked for later, of us. */
-    if (session->def->attrs->len == 0)
-        return TRUE;
-    return ap_mdev_def_replay(session->def, NULL, NULL, &matrix, NULL) &&
-           ap_matrix_equal(&matrix, &owner->live);
-}
-
-
-/* `mdevctl modify --manual`, or no change at all. */
-static gboolean
-only_becomes_manual(Session *session)
-{
-    g_autoptr(ApDefinition) old = ap_defs_read(session->root, session->uuid, NULL);
-    g_autofree char *before = NULL;
-    g_autofree char *after = NULL;
-
-    if (!old || session->def->autostart)
-        return FALSE;
-    old->def->autostart = FALSE;
-    before = ap_mdevctl_json_format(old->def);
-    after = ap_mdevctl_json_format(session->def);
-    return strcmp(before, after) == 0;
-}
-
-
 static int
 judge_definition(Session *session)
 {
-    const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
     g_autoptr(ApInventory) inventory = load_inventory(session, TRUE);
-    g_autoptr(GPtrArray) findings =
-        ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_DEFINE));
+    gboolean is_modify = strcmp(session->call->action, "modify") == 0;
+    g_autoptr(GPtrArray) findings = ap_change_check_definition(
+        inventory, session->root, session->uuid, session->def, is_modify);
 
-    forgive_replaced(session, findings);
-    if (equals_live(session, inventory))
-        forgive_all(findings);
-    else if (strcmp(session->call->action, "modify") == 0)
-        forgive_defined(session, inventory, findings);
     return conclude(session, findings);
 }
 
@@ -293,20 +136,15 @@ judge_stop(Session *session)
 static int
 change_live(Session *session)
 {
-    const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
     g_autoptr(ApInventory) inventory = load_inventory(session, TRUE);
     g_autoptr(GPtrArray) findings =
-        ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_LIVE));
+        ap_change_check_live(inventory, session->uuid, session->def);
     g_autoptr(GError) error = NULL;
     g_autoptr(ApKernel) kernel = ap_kernel_new(session->root, &error);
     ApMatrix matrix;
 
     if (!kernel)
         return fail(error);
-    if (equals_live(session, inventory))
-        forgive_all(findings);
-    else
-        forgive_live(session, inventory, findings);
     if (conclude(session, findings) != 0)
         return 1;
     if (!ap_mdev_def_replay(session->def, NULL, NULL, &matrix, &error) ||
@@ -369,7 +207,7 @@ judge_change(Session *session)
     const char *action = session->call->action;
     gboolean live = strcmp(session->call->event, "live") == 0;
     gboolean harmless = strcmp(action, "stop") == 0 || strcmp(action, "undefine") == 0 ||
-                        (strcmp(action, "modify") == 0 && !live && only_becomes_manual(session));
+                        (strcmp(action, "modify") == 0 && !live && ap_change_only_becomes_manual(session->root, session->uuid, session->def));
     g_autoptr(GError) error = NULL;
 
     if (!load_config(session, !harmless, &error) || !take_lock(session, &error))

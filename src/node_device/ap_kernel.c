@@ -163,6 +163,7 @@ ap_kernel_new(const ApRoot *root, GError **error)
     }
     kernel = g_new0(ApKernel, 1);
     kernel->ops = &host_ops;
+    kernel->remove_timeout_ms = AP_KERNEL_REMOVE_TIMEOUT_MS;
     return kernel;
 }
 
@@ -250,7 +251,7 @@ remove_with_deadline(ApKernel *kernel, const char *uuid)
         return errnum;
     }
     close(pipe_fds[1]);
-    errnum = wait_for_result(pipe_fds[0], AP_KERNEL_REMOVE_TIMEOUT_MS);
+    errnum = wait_for_result(pipe_fds[0], kernel->remove_timeout_ms);
     close(pipe_fds[0]);
     /* One that is still waiting in the kernel cannot be reaped; init will. */
     if (errnum != ETIMEDOUT)

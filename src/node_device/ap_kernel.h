@@ -6,7 +6,7 @@
 #include "util/ap_matrix.h"
 #include "util/ap_root.h"
 
-/* How long the kernel may take to remove an mdev, in milliseconds. */
+/* How long the kernel may take to remove an mdev by default, in milliseconds. */
 #define AP_KERNEL_REMOVE_TIMEOUT_MS 30000
 
 typedef struct _ApKernel ApKernel;
@@ -32,11 +32,13 @@ typedef struct {
 /**
  * ApKernel:
  * @ops: how the operations are done
+ * @remove_timeout_ms: how long removing an mdev may take, in milliseconds
  *
  * The base of each side's own structure.
  */
 struct _ApKernel {
     const ApKernelOps *ops;
+    int remove_timeout_ms;
 };
 
 /**
@@ -82,7 +84,7 @@ ap_kernel_create_mdev(ApKernel *kernel, const char *uuid, GError **error);
  *
  * Removes an mdev. Before 6.4, and later if its user does not let go, the kernel waits as long as
  * the mdev is open; so a child process writes. When it has not come back after
- * AP_KERNEL_REMOVE_TIMEOUT_MS, that is ETIMEDOUT: the kernel cannot be told to stop, and removes
+ * @remove_timeout_ms, that is ETIMEDOUT: the kernel cannot be told to stop, and removes
  * the mdev as soon as it is closed. Until then the child lives, and with it every file descriptor
  * and lock that it inherited.
  *
