@@ -209,30 +209,44 @@ qemu_ap_guest_check_taken(const ApDomainDef *def, const ApConfig *config)
 }
 
 
+static GPtrArray *
+check(ApInventory *inventory, const ApDomainDef *def, const ApGuest *guest, guint phases,
+      gboolean taken)
+{
+    g_autoptr(ApGuest) own = guest ? NULL : qemu_ap_guest_new(def, inventory);
+    g_autoptr(GPtrArray) of_def = ap_finding_list_new();
+    GPtrArray *findings = ap_finding_list_new();
+    GPtrArray *of_host;
+    Judge judge = {
+        .def = def,
+        .guest = guest ? guest : own,
+        .config = ap_inventory_get_config(inventory),
+        .findings = of_def,
+    };
+
+    if (phases == 0 || phases & AP_PHASE_BIT(AP_PHASE_GUEST)) {
+        check_xml(&judge, taken);
+        check_metadata(&judge, inventory);
+    }
+    of_host = ap_conflict_check_guest(inventory, judge.guest, phases);
+    /* Of two findings about one fault the first stays: in a file the one that knows the line. */
+    g_ptr_array_extend_and_steal(findings, own ? g_steal_pointer(&of_def) : of_host);
+    g_ptr_array_extend_and_steal(findings, own ? of_host : g_steal_pointer(&of_def));
+    ap_finding_list_settle(findings);
+    return findings;
+}
+
+
 GPtrArray *
 qemu_ap_guest_check(ApInventory *inventory, const ApDomainDef *def, const ApGuest *guest,
                     guint phases)
 {
-    g_autoptr(ApGuest) own = guest ? NULL : qemu_ap_guest_new(def, inventory);
-    const ApConfig *config = ap_inventory_get_config(inventory);
-    GPtrArray *findings;
-    Judge judge = { .def = def, .config = config };
+    return check(inventory, def, guest, phases, FALSE);
+}
 
-    guest = guest ? guest : own;
-    judge.guest = guest;
-    judge.findings = ap_finding_list_new();
-    if (phases == 0 || phases & AP_PHASE_BIT(AP_PHASE_GUEST)) {
-        check_xml(&judge, FALSE);
-        check_metadata(&judge, inventory);
-    }
-    findings = ap_conflict_check_guest(inventory, guest, phases);
-    /* Of two findings about one fault the first stays: in a file the one that knows the line. */
-    if (own) {
-        g_ptr_array_extend_and_steal(judge.findings, findings);
-        findings = judge.findings;
-    } else {
-        g_ptr_array_extend_and_steal(findings, judge.findings);
-    }
-    ap_finding_list_settle(findings);
-    return findings;
+
+GPtrArray *
+qemu_ap_guest_check_start(ApInventory *inventory, const ApDomainDef *def, guint phases)
+{
+    return check(inventory, def, NULL, phases, TRUE);
 }

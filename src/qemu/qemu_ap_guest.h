@@ -41,3 +41,16 @@ qemu_ap_guest_check_taken(const ApDomainDef *def, const ApConfig *config);
 GPtrArray *
 qemu_ap_guest_check(ApInventory *inventory, const ApDomainDef *def, const ApGuest *guest,
                     guint phases);
+
+/**
+ * qemu_ap_guest_check_start:
+ * @inventory: what there is
+ * @def: a guest's live definition, which libvirt has taken
+ * @phases: AP_PHASE_BIT() of each phase
+ *
+ * Likewise, without what libvirt itself has judged.
+ *
+ * Returns: (element-type ApFinding): everything that is found, settled; the caller unrefs it.
+ */
+GPtrArray *
+qemu_ap_guest_check_start(ApInventory *inventory, const ApDomainDef *def, guint phases);
