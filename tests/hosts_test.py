@@ -72,7 +72,7 @@ class Host:
     def run(self, command):
         words = [full_uuid(word) for word in shlex.split(command)]
         is_brief = words[0] == "brief"
-        words = words[1:] + ["--json"] if is_brief else words
+        words = ["--json"] + words[1:] if is_brief else words
         stdin = None
         if "<" in words:
             stdin = (self.work / words[words.index("<") + 1]).read_bytes()

@@ -69,8 +69,8 @@ class QemuArgsTest(unittest.TestCase):
     def test_json_holds_the_same_arguments(self):
         document = DATA / "cpu-features-order.xml"
         result = json.loads(run(document, "--json").stdout)
-        self.assertEqual(result, {"version": 1,
-                                  "args": document.with_suffix(".args").read_text().split("\n")[:-1]})
+        args = document.with_suffix(".args").read_text().splitlines()
+        self.assertEqual(result, {"version": 1, "args": args})
 
     def test_a_document_on_standard_input_is_read(self):
         document = DATA / "hostdev.xml"

@@ -6,6 +6,7 @@
 #include "conf/ap_domain_xml.h"
 #include "conf/ap_nodedev_xml.h"
 #include "conf/ap_xml.h"
+#include "node_device/ap_problem.h"
 #include "out.h"
 #include "qemu/qemu_ap_guest.h"
 #include "util/ap_error.h"
@@ -87,9 +88,9 @@ check_file(Check *check, const char *arg, GError **error)
 }
 
 
-/* Whether the mdev's own file is among what could not be read. */
-static gboolean
-is_unreadable(Check *check, const char *uuid)
+/* What could not be read of the mdev. */
+static const ApProblem *
+find_problem(Check *check, const char *uuid)
 {
     GPtrArray *problems = ap_inventory_get_problems(check->inventory);
 
@@ -97,9 +98,9 @@ is_unreadable(Check *check, const char *uuid)
         const ApProblem *problem = problems->pdata[i];
 
         if (g_strcmp0(problem->mdev, uuid) == 0)
-            return TRUE;
+            return problem;
     }
-    return FALSE;
+    return NULL;
 }
 
 
@@ -107,14 +108,17 @@ static gboolean
 check_mdev(Check *check, const char *uuid, GError **error)
 {
     const ApOwner *owner = ap_inventory_find(check->inventory, uuid);
+    const ApProblem *problem = find_problem(check, uuid);
     ApCandidate candidate = { .uuid = uuid };
     guint phases = DEFINITION_PHASES;
 
-    if (!owner && !is_unreadable(check, uuid)) {
+    if (!owner && !problem) {
         g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
                     "mdev %s is neither active nor defined\nsee `virt-ap list`", uuid);
         return FALSE;
     }
+    if (problem && problem->is_live)
+        phases = AP_PHASE_BIT(AP_PHASE_LIVE);
     if (owner && owner->active) {
         candidate.active = TRUE;
         candidate.matrix = owner->live;

@@ -206,7 +206,6 @@ run(const CmdContext *context, char **args, GError **error)
     (void)args;
     if (!inventory || !cmd_require_bus(inventory, error))
         return 4;
-    ap_inventory_get_guests(inventory);
     map.host = ap_inventory_get_host(inventory);
     map.owners = ap_inventory_get_owners(inventory);
     map.domains = map.host->domains;

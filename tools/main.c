@@ -64,6 +64,7 @@ ApInventory *
 cmd_load_inventory(const CmdContext *context, GError **error)
 {
     ApConfig *config = ap_inventory_load_config(context->root, error);
+    ApInventory *inventory;
     GPtrArray *problems;
     GPtrArray *definitions;
 
@@ -71,8 +72,10 @@ cmd_load_inventory(const CmdContext *context, GError **error)
         return NULL;
     problems = ap_problem_list_new();
     definitions = ap_defs_load(context->root, problems);
-    return ap_inventory_new(ap_host_load(context->root), definitions, problems, config,
-                            load_guests, context->root);
+    inventory = ap_inventory_new(ap_host_load(context->root), definitions, problems, config,
+                                 load_guests, context->root);
+    ap_inventory_get_guests(inventory);
+    return inventory;
 }
 
 

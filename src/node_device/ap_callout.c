@@ -58,14 +58,19 @@ load_guests(GPtrArray *problems, gpointer data)
 }
 
 
+/* The last inventory is not freed: the callout ends with its only one, and taking thousands of
+ * definitions apart again would take longer than judging them. */
 static ApInventory *
 load_inventory(Session *session, gboolean definitions)
 {
+    static ApInventory *inventory;
     GPtrArray *problems = ap_problem_list_new();
     GPtrArray *defs = definitions ? ap_defs_load(session->root, problems) : NULL;
 
-    return ap_inventory_new(ap_host_load(session->root), defs, problems,
-                            g_steal_pointer(&session->config), load_guests, session);
+    g_clear_pointer(&inventory, ap_inventory_free);
+    inventory = ap_inventory_new(ap_host_load(session->root), defs, problems,
+                                 g_steal_pointer(&session->config), load_guests, session);
+    return inventory;
 }
 
 
@@ -83,7 +88,7 @@ print_finding(const Session *session, const ApFinding *finding)
 
 /* Prints why it is refused, and only that; else what there is to be warned of. */
 static int
-conclude(const Session *session, GPtrArray *findings)
+conclude(const Session *session, const GPtrArray *findings)
 {
     ApSeverity severity = ap_finding_list_severity(findings);
 
@@ -100,7 +105,7 @@ conclude(const Session *session, GPtrArray *findings)
 static int
 judge_definition(Session *session)
 {
-    g_autoptr(ApInventory) inventory = load_inventory(session, TRUE);
+    ApInventory *inventory = load_inventory(session, TRUE);
     gboolean is_modify = strcmp(session->call->action, "modify") == 0;
     g_autoptr(GPtrArray) findings = ap_change_check_definition(
         inventory, session->root, session->uuid, session->def, is_modify);
@@ -113,7 +118,7 @@ static int
 judge_start(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
-    g_autoptr(ApInventory) inventory = load_inventory(session, FALSE);
+    ApInventory *inventory = load_inventory(session, FALSE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_START));
 
@@ -125,7 +130,7 @@ static int
 judge_stop(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .active = TRUE };
-    g_autoptr(ApInventory) inventory = load_inventory(session, FALSE);
+    ApInventory *inventory = load_inventory(session, FALSE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_STOP));
 
@@ -136,7 +141,7 @@ judge_stop(Session *session)
 static int
 change_live(Session *session)
 {
-    g_autoptr(ApInventory) inventory = load_inventory(session, TRUE);
+    ApInventory *inventory = load_inventory(session, TRUE);
     g_autoptr(GPtrArray) findings =
         ap_change_check_live(inventory, session->uuid, session->def);
     g_autoptr(GError) error = NULL;

@@ -38,7 +38,10 @@ ap_judge_report_other(ApJudge *judge, ApCode code, ApSeverity severity, const Ap
                       const char *other_mdev, const ApGuest *other_guest, char *message,
                       char *hint)
 {
-    const ApGuest *guest = ap_judge_get_guest(judge);
+    /* What cannot be read concerns the host: no guest need be looked for to say so. */
+    gboolean may_ask =
+        code != AP_CODE_UNREADABLE || ap_inventory_has_guests(judge->inventory);
+    const ApGuest *guest = may_ask ? ap_judge_get_guest(judge) : judge->candidate->guest;
     const char *mdevs[] = { judge->candidate->uuid, other_mdev };
     const char *guests[] = { guest ? guest->name : NULL, other_guest ? other_guest->name : NULL };
     ApFinding *finding;
@@ -246,14 +249,14 @@ judge_bus(ApJudge *judge)
 
     if (!what)
         return;
-    ap_judge_report(judge, AP_CODE_UNREADABLE,
-                    ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_REJECT,
-                                      AP_SEVERITY_REJECT),
-                    NULL, NULL,
-                    g_strdup_printf("this host has no %s now: the matrix is judged against the "
-                                    "other definitions alone",
-                                    what),
-                    g_strdup("modprobe vfio_ap"));
+    ap_judge_report_other(judge, AP_CODE_UNREADABLE,
+                          ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_REJECT,
+                                            AP_SEVERITY_REJECT),
+                          NULL, NULL, NULL,
+                          g_strdup_printf("this host has no %s now: nothing can start, and "
+                                          "definitions are judged against each other alone",
+                                          what),
+                          g_strdup("modprobe vfio_ap"));
 }
 
 

@@ -232,27 +232,24 @@ name_culprits(ApJudge *judge, const ApApqnSet *lost, const ApMask *domains, gboo
 }
 
 
-/* What of the matrix the guest does not get although the LPAR has it. */
-static void
+/* What of the matrix the guest does not get although the LPAR has it. Returns whether the kernel
+ * could have told of an active matrix, but was not asked. */
+static gboolean
 get_lost(ApJudge *judge, const ApMask *adapters, const ApMask *domains, ApApqnSet *ret_lost)
 {
     const ApCandidate *candidate = judge->candidate;
     const ApActiveMdev *mdev =
         candidate->active ? ap_host_find_mdev(judge->host, candidate->uuid) : NULL;
+    gboolean is_read = FALSE;
     ApApqnSet visible;
 
-    if (mdev && ap_matrix_equal(&mdev->matrix, &judge->matrix) &&
-        ap_host_read_guest_matrix(judge->host, mdev, &visible)) {
-        ap_apqn_set_add(ret_lost, adapters, domains);
-        ap_apqn_set_remove_all(ret_lost, &visible);
-        return;
-    }
-    for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1)) {
-        g_autofree char *culprit = find_culprit(judge->host, a, domains);
-
-        if (culprit)
-            ret_lost->domains[a] = *domains;
-    }
+    if (mdev && ap_matrix_equal(&mdev->matrix, &judge->matrix))
+        is_read = ap_host_read_guest_matrix(judge->host, mdev, &visible);
+    if (!is_read)
+        ap_host_compute_guest_matrix(judge->host, &judge->matrix, &visible);
+    ap_apqn_set_add(ret_lost, adapters, domains);
+    ap_apqn_set_remove_all(ret_lost, &visible);
+    return mdev && !is_read;
 }
 
 
@@ -278,27 +275,33 @@ judge_filtered(ApJudge *judge)
     ApApqnSet lost = { 0 };
     ApSeverity severity;
     g_autofree char *culprits = NULL;
+    g_autofree char *said = NULL;
     gboolean nothing_left;
+    gboolean computed;
     gboolean stale;
 
-    get_lost(judge, &adapters, &domains, &lost);
+    computed = get_lost(judge, &adapters, &domains, &lost);
     nothing_left = ap_apqn_set_count(&lost) == total && ap_matrix_count_apqns(&judge->matrix) > 0;
     ap_apqn_set_remove_all(&lost, &judge->said);
-    if (ap_apqn_set_is_empty(&lost) && !(nothing_left && total == 0 && judge->phase == AP_PHASE_GUEST))
+    if (ap_apqn_set_is_empty(&lost) &&
+        !(nothing_left && total == 0 && judge->phase == AP_PHASE_GUEST))
         return;
     severity = judge->phase == AP_PHASE_GUEST && nothing_left ? AP_SEVERITY_REJECT
                                                               : AP_SEVERITY_WARN;
     culprits = name_culprits(judge, &lost, &domains, &stale);
+    if (total == 0)
+        said = g_strdup("the guest would see no queue: none of them is in this LPAR");
+    else
+        said = ap_judge_say(&lost, "is hidden from the guest, with its adapter%s%s",
+                            computed ? " (computed)" : "",
+                            nothing_left ? "; nothing is left" : "");
     ap_judge_report(judge, AP_CODE_FILTERED, severity, &lost, NULL,
-                    total == 0
-                        ? g_strdup("the guest would see no queue: none of them is in this LPAR")
-                        : ap_judge_say(&lost, "is hidden from the guest, with its adapter%s%s",
-                                       nothing_left ? "; nothing is left" : "", culprits),
+                    g_strconcat(said, culprits, NULL),
                     suggest_unhide(judge, stale));
 }
 
 
-/* Adds the queues of the adapter that are of no use to @set; returns why the last one is. */
+/* Adds the queues of the adapter that are of no use to @set; returns why they are. */
 static const char *
 find_unusable(ApJudge *judge, guint adapter, const ApMask *domains, ApApqnSet *set)
 {
@@ -309,7 +312,7 @@ find_unusable(ApJudge *judge, guint adapter, const ApMask *domains, ApApqnSet *s
 
         if (!own)
             continue;
-        why = own;
+        why = why && why != own ? "deconfigured or checkstopped" : own;
         ap_mask_set(&set->domains[adapter], d);
     }
     return why;
@@ -327,7 +330,8 @@ judge_usable(ApJudge *judge)
     for (int a = ap_mask_next(&adapters, 0); a >= 0; a = ap_mask_next(&adapters, a + 1)) {
         const char *own = find_unusable(judge, a, &domains, &set);
 
-        why = own ? own : why;
+        if (own)
+            why = why && why != own ? "deconfigured or checkstopped" : own;
     }
     if (ap_apqn_set_is_empty(&set))
         return;

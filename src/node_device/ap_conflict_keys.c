@@ -91,7 +91,7 @@ get_usable_mode(ApHost *host, const ApQueue *queue)
 }
 
 
-/* The queues of @given that are usable and of a mode of which the host keeps none; and that mode. */
+/* The queues of @given that are usable and of a mode of which the host keeps none; and the mode. */
 static void
 find_last_of_mode(ApHost *host, const ApApqnSet *given, ApApqnSet *set, GString *modes)
 {

@@ -87,8 +87,8 @@ share_with_guest(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
 }
 
 
-/* Every code that applies is reported: the configuration can change each, and of those that are left
- * the strongest stays. */
+/* Every code that applies is reported: the configuration can change each, and of those that are
+ * left the strongest stays. */
 static void
 share_with(const ApOwner *owner, gpointer data)
 {
@@ -163,6 +163,9 @@ ap_judge_shared_mdev(ApJudge *judge)
 
     if (!uuid || (judge->phase != AP_PHASE_DEFINE && judge->phase != AP_PHASE_GUEST))
         return;
+    /* Only a warning here: the callout does not read all guests for it, virt-ap has read them. */
+    if (judge->phase == AP_PHASE_DEFINE && !ap_inventory_has_guests(judge->inventory))
+        return;
     guest = ap_judge_get_guest(judge);
     guests = ap_inventory_get_guests_of(judge->inventory, uuid);
     for (guint i = 0; guests && i < guests->len; i++) {
@@ -205,21 +208,28 @@ add_controlled(ApHost *host, const ApMatrix *master, const ApMatrix *victim, ApA
 }
 
 
+/* @controller and @victim are how messages call the two sides. */
 static void
-report_control(ApJudge *judge, const ApApqnSet *set, const ApOwner *other, const char *whose,
-               gboolean reverse)
+report_control(ApJudge *judge, const ApApqnSet *set, const ApOwner *other, const char *victim,
+               const char *controller)
 {
-    char *message;
-
-    message = reverse ? ap_judge_say(set, "can be administered through the control domains of %s, "
-                                          "which could change its master keys",
-                                     whose)
-                      : ap_judge_say(set, "belongs to %s, and the control domains of this matrix "
-                                          "could change its master keys",
-                                     whose);
-    ap_judge_report(judge, AP_CODE_CONTROL_OVERLAP, AP_SEVERITY_WARN, set, other, message,
+    ap_judge_report(judge, AP_CODE_CONTROL_OVERLAP, AP_SEVERITY_WARN, set, other,
+                    ap_judge_say(set, "belongs to %s, and the control domains of %s could change "
+                                      "its master keys",
+                                 victim, controller),
                     g_strdup("leave those control domains out, unless one administrator is meant "
                              "to set the keys of both"));
+}
+
+
+/* How messages call the candidate. */
+static char *
+describe_candidate(ApJudge *judge)
+{
+    const ApOwner *own =
+        judge->audit ? ap_inventory_find(judge->inventory, judge->candidate->uuid) : NULL;
+
+    return own ? ap_judge_describe_owner(judge, own) : g_strdup("this matrix");
 }
 
 
@@ -236,6 +246,7 @@ static void
 control_with(const ApOwner *owner, gpointer data)
 {
     ApJudge *judge = data;
+    g_autofree char *own_name = NULL;
     g_autofree char *name = NULL;
     ApApqnSet forward = { 0 };
     ApApqnSet reverse = { 0 };
@@ -248,8 +259,12 @@ control_with(const ApOwner *owner, gpointer data)
     is_reverse = ap_apqn_set_is_empty(&forward);
     if (is_reverse && ap_apqn_set_is_empty(&reverse))
         return;
+    own_name = describe_candidate(judge);
     name = ap_judge_describe_owner(judge, owner);
-    report_control(judge, is_reverse ? &reverse : &forward, owner, name, is_reverse);
+    if (is_reverse)
+        report_control(judge, &reverse, owner, own_name, name);
+    else
+        report_control(judge, &forward, owner, name, own_name);
 }
 
 
@@ -260,6 +275,7 @@ control_against_host(ApJudge *judge)
         .adapters = ap_mask_and(&judge->host->apmask, &judge->host->adapters),
         .domains = ap_mask_and(&judge->host->aqmask, &judge->host->domains),
     };
+    g_autofree char *own_name = NULL;
     ApApqnSet controlled = { 0 };
     ApApqnSet owned;
     ApMatrix reach = { .adapters = host.adapters, .domains = host.domains };
@@ -275,8 +291,10 @@ control_against_host(ApJudge *judge)
         return;
     for (guint a = 0; a <= AP_ID_MAX; a++)
         controlled.domains[a] = ap_mask_and(&controlled.domains[a], &owned.domains[a]);
-    if (!ap_apqn_set_is_empty(&controlled))
-        report_control(judge, &controlled, NULL, "the host", FALSE);
+    if (ap_apqn_set_is_empty(&controlled))
+        return;
+    own_name = describe_candidate(judge);
+    report_control(judge, &controlled, NULL, "the host", own_name);
 }
 
 

@@ -226,6 +226,13 @@ ap_inventory_get_guests(ApInventory *inventory)
 }
 
 
+gboolean
+ap_inventory_has_guests(ApInventory *inventory)
+{
+    return inventory->guests_loaded;
+}
+
+
 GPtrArray *
 ap_inventory_get_guests_of(ApInventory *inventory, const char *uuid)
 {

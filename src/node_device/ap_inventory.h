@@ -116,6 +116,15 @@ GPtrArray *
 ap_inventory_get_guests(ApInventory *inventory);
 
 /**
+ * ap_inventory_has_guests:
+ * @inventory: an inventory
+ *
+ * Returns: whether the guests have been loaded: what can do without them need not pay for it.
+ */
+gboolean
+ap_inventory_has_guests(ApInventory *inventory);
+
+/**
  * ap_inventory_get_guests_of:
  * @inventory: an inventory
  * @uuid: UUID of an mdev, in lower case

@@ -50,11 +50,8 @@ static gboolean
 take_lock(const QemuApSession *session, guint timeout_s, GError **error)
 {
     g_autofree char *path = get_lock_path(session);
-    g_autofree char *dir = g_path_get_dirname(path);
 
     alarm(WATCHDOG_S + timeout_s);
-    if (session->kernel)
-        g_mkdir_with_parents(dir, 0755);
     return !session->kernel || ap_lock_take(path, getpid(), timeout_s * 1000, error);
 }
 

@@ -106,8 +106,8 @@ validate_os(const ApDomainDef *def, GPtrArray *faults)
     }
     if (strcmp(os->type, "hvm") != 0)
         qemu_ap_fault(faults, AP_CODE_BAD_XML, QEMU_AP_BY_LIBVIRT, os->line,
-                      "write <type arch='s390x'>hvm</type>", "the <os> is of <type> '%s': wanted hvm",
-                      printable);
+                      "write <type arch='s390x'>hvm</type>",
+                      "the <os> is of <type> '%s': wanted hvm", printable);
     validate_machine(def, faults);
 }
 

@@ -81,8 +81,8 @@ validate_ap(const ApDomainDef *def, const ApDomainHostdev *hostdev, GPtrArray *f
         qemu_ap_fault(faults, AP_CODE_BAD_XML, QEMU_AP_BY_LIBVIRT, hostdev->line,
                       "remove <boot>",
                       def->os && def->os->has_boot
-                          ? "a <boot> both in <os> and in the vfio-ap <hostdev>, from which nothing "
-                            "can boot"
+                          ? "a <boot> both in <os> and in the vfio-ap <hostdev>, from which "
+                            "nothing can boot"
                           : "nothing can boot from a vfio-ap <hostdev>");
     if (hostdev->has_teaming)
         qemu_ap_fault(faults, AP_CODE_BAD_XML, QEMU_AP_BY_LIBVIRT, hostdev->line,

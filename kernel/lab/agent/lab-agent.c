@@ -46,7 +46,7 @@ struct session {
     int sock, in, out, err;     /* -1 once closed */
     pid_t child;
     int status, exited, exit_sent, stdin_ended;
-    uint32_t owed;              /* stdin that the child took and that we have not yet granted anew */
+    uint32_t owed;              /* stdin that the child took, not yet granted anew */
     struct buffer to_child, to_peer, from_peer;
 };
 
@@ -288,6 +288,23 @@ end_child(struct session *s)
     kill(-s->child, SIGKILL);
 }
 
+/* Closing with stdin unread would reset the connection, and the PC might lose the exit code that is
+ * still on its way: read until the PC, having it, closes. */
+static void
+wait_for_close(int sock)
+{
+    struct pollfd fd = { sock, POLLIN, 0 };
+    char rest[4096];
+
+    shutdown(sock, SHUT_WR);
+    while (poll(&fd, 1, GRACE_SECONDS * 1000) > 0) {
+        ssize_t n = read(sock, rest, sizeof(rest));
+
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+            break;
+    }
+}
+
 static void
 serve_session(struct session *s, int sigfd)
 {
@@ -318,6 +335,8 @@ serve_session(struct session *s, int sigfd)
             break;
     }
     end_child(s);
+    if (s->exit_sent)
+        wait_for_close(s->sock);
 }
 
 static void
