@@ -327,6 +327,11 @@ class HookTest(Hook):
         self.allow("prepare begin", domain_xml("payroll", A), where="--root")
         self.assertEqual(sorted(map(str, self.root.rglob("*"))), before)
 
+    def test_an_open_transaction_refuses_and_names_the_way_out(self):
+        self.define(A, 5, 0x47)
+        self.write("var/lib/libvirt-ap/journal", "{")
+        self.assertIn("virt-ap recover", self.refuse("prepare begin", domain_xml("payroll", A)))
+
     def test_a_lock_that_is_held_refuses_and_names_its_holder(self):
         self.define(A, 5, 0x47)
         self.configure("[lock]\ntimeout = 0\n")

@@ -64,6 +64,13 @@ extern const Cmd cmd_map;
 extern const Cmd cmd_show;
 extern const Cmd cmd_check;
 extern const Cmd cmd_capture;
+extern const Cmd cmd_define;
+extern const Cmd cmd_undefine;
+extern const Cmd cmd_start;
+extern const Cmd cmd_stop;
+extern const Cmd cmd_autostart;
+extern const Cmd cmd_update;
+extern const Cmd cmd_recover;
 extern const Cmd cmd_sim;
 extern const Cmd cmd_qemu_args;
 
@@ -90,6 +97,36 @@ cmd_get_option(const CmdContext *context, const char *name);
  */
 ApKernel *
 cmd_open_kernel(const CmdContext *context, GError **error);
+
+/**
+ * cmd_load_guests:
+ * @problems: (element-type ApProblem): where to note what cannot be read
+ * @data: the root
+ *
+ * An ApGuestsFunc.
+ *
+ * Returns: (nullable) (element-type ApGuest): the guests.
+ */
+GPtrArray *
+cmd_load_guests(GPtrArray *problems, gpointer data);
+
+/**
+ * cmd_parse_mdev:
+ * @name: a UUID, or libvirt's name of a node device: "mdev_11111111_..._matrix"
+ *
+ * Returns: (nullable): the UUID in lower case, NULL if @name is neither; the caller frees it.
+ */
+char *
+cmd_parse_mdev(const char *name);
+
+/**
+ * cmd_is_file:
+ * @arg: an argument
+ *
+ * Returns: whether it means a file: it has a / in it, ends in .xml, or is "-".
+ */
+gboolean
+cmd_is_file(const char *arg);
 
 /**
  * cmd_read_file:

@@ -23,13 +23,6 @@ typedef struct {
 } Check;
 
 
-static gboolean
-is_file(const char *arg)
-{
-    return strchr(arg, '/') || g_str_has_suffix(arg, ".xml") || strcmp(arg, "-") == 0;
-}
-
-
 static void
 take_findings(Check *check, GPtrArray *findings)
 {
@@ -170,7 +163,7 @@ check_arg(Check *check, const char *arg, GError **error)
 {
     g_autofree char *uuid = NULL;
 
-    if (is_file(arg))
+    if (cmd_is_file(arg))
         return check_file(check, arg, error);
     uuid = ap_uuid_normalize(arg);
     if (uuid)
@@ -236,18 +229,7 @@ static void
 print_text(const ApRoot *root, const GPtrArray *findings)
 {
     print_configuration(root);
-    for (guint i = 0; i < findings->len; i++) {
-        const ApFinding *finding = findings->pdata[i];
-        g_autofree char *text = ap_finding_to_text(finding);
-
-        printf("%s: %s", ap_severity_to_string(finding->severity),
-               ap_code_to_string(finding->code));
-        if (finding->mdev)
-            printf(": mdev %s", finding->mdev);
-        if (finding->guest)
-            printf(" of guest '%s'", finding->guest);
-        printf("\n  %s\n", text);
-    }
+    out_print_findings(stdout, findings);
     if (findings->len == 0)
         printf("nothing found\n");
 }
@@ -257,15 +239,8 @@ static gboolean
 print_json(const GPtrArray *findings)
 {
     JsonObject *result = out_new();
-    JsonObject *array = json_object_new_array();
 
-    for (guint i = 0; i < findings->len; i++) {
-        JsonObject *object = json_object_new_object();
-
-        out_finding(object, findings->pdata[i]);
-        json_object_array_add(array, object);
-    }
-    json_object_object_add(result, "findings", array);
+    json_object_object_add(result, "findings", out_findings(findings));
     return out_print(result);
 }
 

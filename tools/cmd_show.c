@@ -7,30 +7,11 @@
 #include "util/ap_error.h"
 
 
-/* libvirt's name of a node device: mdev_UUID with underscores, and _matrix behind it. */
-static char *
-uuid_from_nodedev_name(const char *name)
-{
-    g_autofree char *uuid = NULL;
-
-    if (!g_str_has_prefix(name, "mdev_"))
-        return NULL;
-    uuid = g_strndup(name + strlen("mdev_"), 36);
-    g_strdelimit(uuid, "_", '-');
-    if (name[strlen("mdev_") + strlen(uuid)] != '\0' &&
-        strcmp(name + strlen("mdev_") + strlen(uuid), "_matrix") != 0)
-        return NULL;
-    return ap_uuid_normalize(uuid);
-}
-
-
 static gboolean
 show_mdev(JsonObject *object, ApInventory *inventory, const char *name)
 {
-    g_autofree char *uuid = ap_uuid_normalize(name);
-    g_autofree char *from_name = uuid_from_nodedev_name(name);
-    const char *wanted = uuid ? uuid : from_name;
-    const ApOwner *owner = wanted ? ap_inventory_find(inventory, wanted) : NULL;
+    g_autofree char *uuid = cmd_parse_mdev(name);
+    const ApOwner *owner = uuid ? ap_inventory_find(inventory, uuid) : NULL;
 
     if (!owner)
         return FALSE;

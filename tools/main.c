@@ -10,7 +10,8 @@
 #include "util/ap_error.h"
 
 static const Cmd *const commands[] = {
-    &cmd_list, &cmd_map, &cmd_show, &cmd_check, &cmd_capture, &cmd_sim,
+    &cmd_list,   &cmd_map,  &cmd_show,      &cmd_check,  &cmd_capture, &cmd_define, &cmd_undefine,
+    &cmd_start,  &cmd_stop, &cmd_autostart, &cmd_update, &cmd_recover, &cmd_sim,
     &cmd_qemu_args,
 };
 
@@ -53,8 +54,31 @@ cmd_read_file(const char *arg, gsize *ret_length, GError **error)
 }
 
 
-static GPtrArray *
-load_guests(GPtrArray *problems, gpointer data)
+gboolean
+cmd_is_file(const char *arg)
+{
+    return strchr(arg, '/') || g_str_has_suffix(arg, ".xml") || strcmp(arg, "-") == 0;
+}
+
+
+char *
+cmd_parse_mdev(const char *name)
+{
+    g_autofree char *uuid = NULL;
+
+    if (!g_str_has_prefix(name, "mdev_"))
+        return ap_uuid_normalize(name);
+    name += strlen("mdev_");
+    uuid = g_strndup(name, 36);
+    g_strdelimit(uuid, "_", '-');
+    if (name[strlen(uuid)] != '\0' && strcmp(name + strlen(uuid), "_matrix") != 0)
+        return NULL;
+    return ap_uuid_normalize(uuid);
+}
+
+
+GPtrArray *
+cmd_load_guests(GPtrArray *problems, gpointer data)
 {
     return ap_guests_load(data, problems);
 }
@@ -73,7 +97,7 @@ cmd_load_inventory(const CmdContext *context, GError **error)
     problems = ap_problem_list_new();
     definitions = ap_defs_load(context->root, problems);
     inventory = ap_inventory_new(ap_host_load(context->root), definitions, problems, config,
-                                 load_guests, context->root);
+                                 cmd_load_guests, context->root);
     ap_inventory_get_guests(inventory);
     return inventory;
 }

@@ -287,6 +287,39 @@ value_to_text(JsonObject *value)
 }
 
 
+JsonObject *
+out_findings(const GPtrArray *findings)
+{
+    JsonObject *array = json_object_new_array();
+
+    for (guint i = 0; i < findings->len; i++) {
+        JsonObject *object = json_object_new_object();
+
+        out_finding(object, findings->pdata[i]);
+        json_object_array_add(array, object);
+    }
+    return array;
+}
+
+
+void
+out_print_findings(FILE *stream, const GPtrArray *findings)
+{
+    for (guint i = 0; i < findings->len; i++) {
+        const ApFinding *finding = findings->pdata[i];
+        g_autofree char *text = ap_finding_to_text(finding);
+
+        fprintf(stream, "%s: %s", ap_severity_to_string(finding->severity),
+                ap_code_to_string(finding->code));
+        if (finding->mdev)
+            fprintf(stream, ": mdev %s", finding->mdev);
+        if (finding->guest)
+            fprintf(stream, " of guest '%s'", finding->guest);
+        fprintf(stream, "\n  %s\n", text);
+    }
+}
+
+
 char *
 out_get(JsonObject *object, const char *key)
 {

@@ -2,6 +2,8 @@
 /* The objects that virt-ap prints, as JSON; the text of list and show is made from them. */
 #pragma once
 
+#include <stdio.h>
+
 #include "cmd.h"
 
 /**
@@ -86,6 +88,25 @@ out_guest(JsonObject *object, const ApGuest *guest);
  */
 void
 out_finding(JsonObject *object, const ApFinding *finding);
+
+/**
+ * out_findings:
+ * @findings: (element-type ApFinding): findings
+ *
+ * Returns: an array of them; the caller releases it.
+ */
+JsonObject *
+out_findings(const GPtrArray *findings);
+
+/**
+ * out_print_findings:
+ * @stream: where to
+ * @findings: (element-type ApFinding): findings
+ *
+ * Prints them as text.
+ */
+void
+out_print_findings(FILE *stream, const GPtrArray *findings);
 
 /**
  * out_get:

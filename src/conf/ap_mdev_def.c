@@ -75,6 +75,23 @@ ap_mdev_def_add_attr(ApMdevDef *def, const char *name, const char *value)
 }
 
 
+ApMdevDef *
+ap_mdev_def_copy(const ApMdevDef *def)
+{
+    ApMdevDef *copy = ap_mdev_def_new(def->type);
+
+    copy->uuid = g_strdup(def->uuid);
+    copy->parent = g_strdup(def->parent);
+    copy->autostart = def->autostart;
+    for (guint i = 0; i < def->attrs->len; i++) {
+        const ApMdevAttr *attr = def->attrs->pdata[i];
+
+        ap_mdev_def_add_attr(copy, attr->name, attr->value);
+    }
+    return copy;
+}
+
+
 static void
 add_ids(ApMdevDef *def, const char *name, const ApMask *mask, const char *format)
 {

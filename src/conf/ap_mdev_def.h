@@ -43,6 +43,15 @@ ApMdevDef *
 ap_mdev_def_new(const char *type);
 
 /**
+ * ap_mdev_def_copy:
+ * @def: a definition
+ *
+ * Returns: a copy; the caller frees it with ap_mdev_def_free().
+ */
+ApMdevDef *
+ap_mdev_def_copy(const ApMdevDef *def);
+
+/**
  * ap_mdev_def_free:
  * @def: (nullable): a definition
  */

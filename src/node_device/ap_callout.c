@@ -10,6 +10,7 @@
 #include "node_device/ap_change.h"
 #include "node_device/ap_live.h"
 #include "node_device/ap_log.h"
+#include "node_device/ap_txn.h"
 #include "util/ap_error.h"
 #include "util/ap_lock.h"
 
@@ -215,7 +216,8 @@ judge_change(Session *session)
                         (strcmp(action, "modify") == 0 && !live && ap_change_only_becomes_manual(session->root, session->uuid, session->def));
     g_autoptr(GError) error = NULL;
 
-    if (!load_config(session, !harmless, &error) || !take_lock(session, &error))
+    if (!load_config(session, !harmless, &error) || !take_lock(session, &error) ||
+        !ap_txn_check_closed(session->root, &error))
         return fail(error);
     if (live)
         return change_live(session);

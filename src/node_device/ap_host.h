@@ -144,6 +144,25 @@ const ApActiveMdev *
 ap_host_find_mdev(const ApHost *host, const char *uuid);
 
 /**
+ * ap_host_read_matrix:
+ * @root: the root
+ * @uuid: in lower case
+ * @ret_matrix: (out): what the mdev holds; untouched on failure
+ * @ret_has_ap_config: (out): whether the mdev has the attribute ap_config
+ * @error: return location
+ *
+ * Reads one active matrix, now.
+ *
+ * Errors: AP_ERROR_NOT_FOUND if there is no such mdev; AP_ERROR_IO, AP_ERROR_MASK, AP_ERROR_NUMBER
+ *   if it cannot be read.
+ *
+ * Returns: whether it could be read.
+ */
+gboolean
+ap_host_read_matrix(const ApRoot *root, const char *uuid, ApMatrix *ret_matrix,
+                    gboolean *ret_has_ap_config, GError **error);
+
+/**
  * ap_host_get_driver:
  * @host: a host
  * @apqn: an APQN

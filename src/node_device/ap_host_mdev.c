@@ -130,64 +130,70 @@ is_defined_too_big(const ApRoot *root, const char *uuid)
 
 
 static gboolean
-read_listed_matrix(ApHost *host, ApActiveMdev *mdev, GError **error)
+read_listed_matrix(const ApRoot *root, const char *uuid, ApMatrix *ret_matrix, GError **error)
 {
-    g_autofree char *path = attr_path(mdev->uuid, "matrix");
-    g_autofree char *control_path = attr_path(mdev->uuid, "control_domains");
+    g_autofree char *path = attr_path(uuid, "matrix");
+    g_autofree char *control_path = attr_path(uuid, "control_domains");
     g_autofree char *text = NULL;
     g_autofree char *control = NULL;
+    ApMatrix matrix = { 0 };
 
-    if (is_defined_too_big(host->root, mdev->uuid)) {
-        g_autofree char *full = ap_root_describe(host->root, path);
+    if (is_defined_too_big(root, uuid)) {
+        g_autofree char *full = ap_root_describe(root, path);
 
         g_set_error(error, AP_ERROR, AP_ERROR_IO,
                     "%s is not read: this kernel would write more than %d APQNs past its page",
                     full, AP_HOST_LISTED_MAX);
         return FALSE;
     }
-    text = ap_root_read(host->root, path, AP_ROOT_ATTRIBUTE_MAX, NULL, error);
+    text = ap_root_read(root, path, AP_ROOT_ATTRIBUTE_MAX, NULL, error);
     if (!text)
         return FALSE;
-    control = ap_root_read(host->root, control_path, AP_ROOT_ATTRIBUTE_MAX, NULL, error);
+    control = ap_root_read(root, control_path, AP_ROOT_ATTRIBUTE_MAX, NULL, error);
     if (!control)
         return FALSE;
-    if (!parse_apqn_list(text, &mdev->matrix, NULL, error)) {
-        g_autofree char *full = ap_root_describe(host->root, path);
+    if (!parse_apqn_list(text, &matrix, NULL, error)) {
+        g_autofree char *full = ap_root_describe(root, path);
 
         g_prefix_error(error, "%s: ", full);
         return FALSE;
     }
-    if (!parse_control_domains(control, &mdev->matrix.control_domains, error)) {
-        g_autofree char *full = ap_root_describe(host->root, control_path);
+    if (!parse_control_domains(control, &matrix.control_domains, error)) {
+        g_autofree char *full = ap_root_describe(root, control_path);
 
         g_prefix_error(error, "%s: ", full);
         return FALSE;
     }
+    *ret_matrix = matrix;
     return TRUE;
 }
 
 
-static gboolean
-read_matrix(ApHost *host, ApActiveMdev *mdev, GError **error)
+gboolean
+ap_host_read_matrix(const ApRoot *root, const char *uuid, ApMatrix *ret_matrix,
+                    gboolean *ret_has_ap_config, GError **error)
 {
-    g_autofree char *path = attr_path(mdev->uuid, "ap_config");
+    g_autofree char *path = attr_path(uuid, "ap_config");
     g_autoptr(GError) local = NULL;
-    g_autofree char *text =
-        ap_root_read(host->root, path, AP_ROOT_ATTRIBUTE_MAX, NULL, &local);
+    g_autofree char *text = ap_root_read(root, path, AP_ROOT_ATTRIBUTE_MAX, NULL, &local);
+    ApMatrix matrix = { 0 };
 
-    if (g_error_matches(local, AP_ERROR, AP_ERROR_NOT_FOUND))
-        return read_listed_matrix(host, mdev, error);
+    if (g_error_matches(local, AP_ERROR, AP_ERROR_NOT_FOUND)) {
+        *ret_has_ap_config = FALSE;
+        return read_listed_matrix(root, uuid, ret_matrix, error);
+    }
     if (!text) {
         g_propagate_error(error, g_steal_pointer(&local));
         return FALSE;
     }
-    host->has_ap_config = TRUE;
-    if (!parse_ap_config(text, &mdev->matrix, error)) {
-        g_autofree char *full = ap_root_describe(host->root, path);
+    *ret_has_ap_config = TRUE;
+    if (!parse_ap_config(text, &matrix, error)) {
+        g_autofree char *full = ap_root_describe(root, path);
 
         g_prefix_error(error, "%s: ", full);
         return FALSE;
     }
+    *ret_matrix = matrix;
     return TRUE;
 }
 
@@ -197,9 +203,10 @@ load_mdev(ApHost *host, const char *uuid)
 {
     ApActiveMdev *mdev = g_new0(ApActiveMdev, 1);
     g_autoptr(GError) error = NULL;
+    gboolean has_ap_config = FALSE;
 
     mdev->uuid = g_strdup(uuid);
-    if (!read_matrix(host, mdev, &error)) {
+    if (!ap_host_read_matrix(host->root, uuid, &mdev->matrix, &has_ap_config, &error)) {
         g_autofree char *dir = attr_path(uuid, "");
 
         /* Removed between our list and our look: it holds nothing any more. */
@@ -208,6 +215,7 @@ load_mdev(ApHost *host, const char *uuid)
         mdev_free(mdev);
         return;
     }
+    host->has_ap_config |= has_ap_config;
     mdev->listable = ap_matrix_count_apqns(&mdev->matrix) <= AP_HOST_LISTED_MAX;
     g_ptr_array_add(host->mdevs, mdev);
 }

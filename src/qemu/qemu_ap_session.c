@@ -9,6 +9,7 @@
 #include "node_device/ap_claim.h"
 #include "node_device/ap_last_guests.h"
 #include "node_device/ap_log.h"
+#include "node_device/ap_txn.h"
 #include "qemu/qemu_ap_guest.h"
 #include "util/ap_error.h"
 #include "util/ap_lock.h"
@@ -347,7 +348,7 @@ qemu_ap_session_prepare(const QemuApSession *session, GError **error)
     }
     if (!take_lock(session, config->lock_timeout_s, error))
         return FALSE;
-    ok = write_claims(session, FALSE, error) &&
+    ok = ap_txn_check_closed(session->root, error) && write_claims(session, FALSE, error) &&
          judge_and_bring_up(session, g_steal_pointer(&config), error);
     if (!ok && session->kernel)
         drop_claims(session, TRUE);
