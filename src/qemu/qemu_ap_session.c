@@ -226,7 +226,8 @@ bring_up(const QemuApSession *session, ApInventory *inventory, const char *uuid,
     steps = owner ? owner->definition->def : own;
     if (!session->kernel)
         return TRUE;
-    if (!write_claim(session, uuid, TRUE, FALSE, error) || !create_mdev(session, uuid, steps, error)) {
+    if (!write_claim(session, uuid, TRUE, FALSE, error) ||
+        !create_mdev(session, uuid, steps, error)) {
         write_claim(session, uuid, FALSE, FALSE, NULL);
         return FALSE;
     }
