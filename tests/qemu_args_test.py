@@ -6,7 +6,9 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import subprocess
+import textwrap
 import unittest
 
 VIRT_AP = os.environ["VIRT_AP"]
@@ -77,6 +79,22 @@ class QemuArgsTest(unittest.TestCase):
         result = subprocess.run([VIRT_AP, "qemu-args", "-"], input=document.read_text(),
                                 capture_output=True, text=True, check=False)
         self.assertEqual(result.stdout, document.with_suffix(".args").read_text())
+
+
+    def test_every_example_of_the_reference_is_one_that_libvirt_takes(self):
+        text = (DATA.parent.parent / "docs" / "formatdomain-ap.rst").read_text()
+        examples = re.findall(r"code-block:: xml\n\n((?:   .*\n|\n)+)", text)
+        self.assertEqual(len(examples), 3)
+        for example in examples:
+            result = subprocess.run([VIRT_AP, "qemu-args", "-"], input=textwrap.dedent(example),
+                                    capture_output=True, text=True, check=False)
+            self.assertEqual((result.returncode, result.stderr), (0, ""), example)
+            self.assertIn('"driver":"vfio-ap"', result.stdout)
+            result = subprocess.run([VIRT_AP, "--json", "check", "-"],
+                                    input=textwrap.dedent(example), capture_output=True,
+                                    text=True, check=False)
+            codes = {finding["code"] for finding in json.loads(result.stdout)["findings"]}
+            self.assertFalse(codes & {"bad-xml", "cpu-no-ap", "too-many"}, codes)
 
 
 if __name__ == "__main__":
