@@ -141,8 +141,8 @@ write_aside(const Place *place, GBytes *content, GError **error)
     int fd;
     int errnum;
 
-    if (unlink(place->aside) < 0 && errno != ENOENT)
-        return set_io_error(error, "remove", place->aside, errno);
+    /* What hinders, open(2) says better. */
+    unlink(place->aside);
     fd = open(place->aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return set_io_error(error, "write", place->aside, errno);
@@ -273,7 +273,7 @@ ap_step_file_undo(const ApRoot *root, const ApStep *step, GError **error)
         return FALSE;
     if (is_same(now, step->file_after) && !put_back(&place, step, aside, error))
         return FALSE;
-    if (unlink(place.aside) < 0 && errno != ENOENT && errno != ENOTDIR)
+    if (aside && unlink(place.aside) < 0 && errno != ENOENT)
         return set_io_error(error, "remove", place.aside, errno);
     return !g_file_test(place.dir, G_FILE_TEST_IS_DIR) || sync_dir(place.dir, error);
 }

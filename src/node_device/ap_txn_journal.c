@@ -16,6 +16,9 @@
 
 #define VERSION 1
 
+/* A journal that was not all written: nothing was begun. */
+#define JOURNAL_NEW AP_TXN_JOURNAL ".new"
+
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 /* Who died may have left a child that removes an mdev. */
@@ -195,7 +198,8 @@ static int
 write_journal(ApTxn *txn, const char *new_path, const char *path)
 {
     g_autoptr(JsonObject) object = txn_to_json(txn);
-    const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
+    const char *text = json_object_to_json_string_ext(
+        object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
     int errnum;
 
     if (unlink(new_path) < 0 && errno != ENOENT)
@@ -216,7 +220,7 @@ gboolean
 ap_txn_journal_open(ApTxn *txn, GError **error)
 {
     g_autofree char *path = ap_root_describe(txn->root, AP_TXN_JOURNAL);
-    g_autofree char *new_path = g_strconcat(path, ".new", NULL);
+    g_autofree char *new_path = ap_root_describe(txn->root, JOURNAL_NEW);
     g_autofree char *dir = g_path_get_dirname(path);
     int errnum;
 
@@ -390,10 +394,12 @@ ApTxn *
 ap_txn_journal_load(const ApRoot *root, ApKernel *kernel, GError **error)
 {
     g_autofree char *path = ap_root_describe(root, AP_TXN_JOURNAL);
+    g_autofree char *new_path = ap_root_describe(root, JOURNAL_NEW);
     g_autoptr(ApTxn) txn = ap_txn_new(root, kernel, "");
     g_autoptr(JsonObject) object = NULL;
     g_autofree char *text = NULL;
 
+    unlink(new_path);
     txn->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (txn->fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return NULL;

@@ -18,6 +18,9 @@
 /* As the kernel's MAXSYMLINKS. */
 #define LINKS_MAX 40
 
+/* How often one path is walked again because of somebody else's renames. */
+#define RACES_MAX 1000
+
 /* Neither a fifo nor a terminal may make us wait or become ours. */
 #define READ_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
@@ -152,9 +155,13 @@ static int
 open_in_root(const ApRoot *root, const char *path, int flags)
 {
     struct open_how how = { .flags = flags, .resolve = RESOLVE_IN_ROOT };
-    int fd = syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
+    int fd = -1;
 
-    if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+    /* EAGAIN: something was renamed or mounted, anywhere, while a ".." was walked. */
+    errno = EAGAIN;
+    for (guint i = 0; fd < 0 && errno == EAGAIN && i < RACES_MAX; i++)
+        fd = syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
+    if (fd >= 0 || (errno != ENOSYS && errno != EPERM && errno != EAGAIN))
         return fd;
     return walk_in_root(root, path, flags);
 }

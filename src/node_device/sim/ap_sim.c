@@ -191,7 +191,7 @@ sim_remove(ApKernel *kernel, const char *uuid)
     int errnum = make_change(((SimKernel *)kernel)->dir, &change);
 
     change.operation = NULL;
-    while (errnum == EAGAIN) {
+    while (errnum == AP_SIM_WAITS) {
         nanosleep(&pause, NULL);
         errnum = make_change(((SimKernel *)kernel)->dir, &change);
     }

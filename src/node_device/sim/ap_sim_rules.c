@@ -64,7 +64,7 @@ ap_sim_remove_mdev(ApSimState *state, const char *uuid)
         return EBUSY;
     /* From 6.4 on QEMU is asked to let go, and does. */
     if (mdev->is_open && state->generation == AP_SIM_6_0)
-        return EAGAIN;
+        return AP_SIM_WAITS;
     ap_sim_reset_queues(state, &mdev->matrix.adapters, &mdev->matrix.domains);
     g_ptr_array_remove(state->mdevs, mdev);
     return 0;

@@ -5,6 +5,9 @@
 
 #include "node_device/sim/ap_sim_state.h"
 
+/* No errno: the kernel does not come back until the mdev is closed. */
+#define AP_SIM_WAITS (-1)
+
 /**
  * ap_sim_create_mdev:
  * @state: a state
@@ -20,7 +23,7 @@ ap_sim_create_mdev(ApSimState *state, const char *text);
  * @state: a state
  * @uuid: in lower case
  *
- * Returns: 0, ENOENT, EBUSY (4.20), or EAGAIN: the kernel waits until the mdev is closed (6.0).
+ * Returns: 0, ENOENT, EBUSY (4.20), or AP_SIM_WAITS (6.0).
  */
 int
 ap_sim_remove_mdev(ApSimState *state, const char *uuid);

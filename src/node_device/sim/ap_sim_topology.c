@@ -202,8 +202,8 @@ read_adapter(const Group *group, ApSimState *state)
 {
     ApSimCard *card;
     guint adapter;
-    guint type;
-    guint mode;
+    guint type = 0;
+    guint mode = 0;
 
     if (!g_str_has_prefix(group->group, "adapter "))
         return set_error(group, "", "it is neither [machine] nor [adapter ID]");

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Kills each verb at every system call that it makes, then recovers: all or nothing.
+
+The killer knows nothing of the program: for each system call that a run makes, by name, it kills at
+the first, the second, ... until that no longer hits. MUTANT=1: the program writes its journal too
+late, and it is an error if nobody notices.
+"""
+
+import concurrent.futures
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+
+from sim_host import A, UNDER_STRACE, VIRT_AP, SimHost, xml
+
+# At once: most of the time goes to starting programs.
+WORKERS = len(os.sched_getaffinity(0))
+
+OLD = xml([2], [4], A)
+NEW = xml([2, 3], [4, 6], A, [5])
+
+
+def defined(host):
+    host.must("define", "-", stdin=OLD)
+
+
+def active(host):
+    defined(host)
+    host.must("start", A)
+
+
+# What is done, what it needs before, and on which kernel: 6.0 has no ap_config, so each bit is a
+# step of its own.
+SCENARIOS = [
+    ("define", "6.12", None, ["define", "FILE"]),
+    ("define another", "6.12", defined, ["define", "FILE"]),
+    ("undefine", "6.12", defined, ["undefine", A]),
+    ("autostart", "6.12", defined, ["autostart", A]),
+    ("start", "6.12", defined, ["start", A]),
+    ("start bit by bit", "6.0", defined, ["start", A]),
+    ("start a file", "7.2", None, ["start", "FILE"]),
+    ("stop", "6.12", active, ["stop", A]),
+    ("update config", "6.12", active, ["update", A, "FILE", "--config"]),
+    ("update live", "6.12", active, ["update", A, "FILE", "--live"]),
+    ("update both", "6.12", active, ["update", A, "FILE", "--live", "--config"]),
+    ("update both bit by bit", "6.0", active, ["update", A, "FILE", "--live", "--config"]),
+]
+
+
+class Crash:
+    """One scenario: the host before it, and what the host is before and after."""
+
+    def __init__(self, directory, name, kernel, prepare, verb):
+        self.name = name
+        self.directory = directory
+        self.fresh = {}
+        self.host = SimHost(os.path.join(directory, "host"), kernel)
+        self.file = os.path.join(directory, "new.xml")
+        with open(self.file, "w", encoding="utf-8") as out:
+            out.write(NEW)
+        self.verb = [self.file if word == "FILE" else word for word in verb]
+        if prepare:
+            prepare(self.host)
+        self.before = self.host.state()
+        done = self.copy("done")
+        done.must(*self.verb)
+        self.after = done.state()
+        assert self.before != self.after, name
+
+    def copy(self, name):
+        path = os.path.join(self.directory, name)
+        shutil.rmtree(path, ignore_errors=True)
+        # Hard links do: the simulated kernel and the driver replace files, they change none.
+        subprocess.run(["cp", "-al", self.host.path, path], check=True)
+        return SimHost(path, create=False)
+
+    def calls(self):
+        """The names of the system calls of one run."""
+        trace = os.path.join(self.directory, "trace")
+        subprocess.run(["strace", "-o", trace, *self.copy("traced").command(*self.verb)],
+                       env=UNDER_STRACE, stdout=subprocess.DEVNULL, check=True)
+        with open(trace, encoding="utf-8") as lines:
+            names = {line.split("(")[0] for line in lines if "(" in line}
+        # At its own end a process is through.
+        return sorted(names - {"exit_group", "execve"})
+
+    def kill_at(self, call, n):
+        """Returns None if nothing was hit, else whether all is well."""
+        name = f"crash-{threading.get_ident()}"
+        # A host that is as before can serve again.
+        host = self.fresh.pop(name, None) or self.copy(name)
+        result = subprocess.run(
+            ["strace", "-o", "/dev/null", "-e", f"trace={call}",
+             "-e", f"inject={call}:signal=KILL:when={n}", *host.command(*self.verb)],
+            env=UNDER_STRACE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        if result.returncode != -signal.SIGKILL and result.returncode != 128 + signal.SIGKILL:
+            return None
+        recovered = host.run("recover")
+        state = host.state()
+        if recovered.returncode == 0 and state == self.before:
+            self.fresh[name] = host
+            return True
+        if recovered.returncode == 0 and state == self.after:
+            return True
+        sys.stdout.write(f"{self.name}: killed at {call} {n}: recover said "
+                         f"{recovered.returncode} {recovered.stdout}{recovered.stderr}")
+        for path in sorted(set(state) | set(self.before)):
+            if state.get(path) != self.before.get(path):
+                print(f"  {path}: before {self.before.get(path)!r}, after "
+                      f"{self.after.get(path)!r}, now {state.get(path)!r}")
+        return False
+
+    def kill_everywhere(self, call):
+        """Returns how many points there were, and how many went wrong."""
+        n = wrong = 0
+        while True:
+            ok = self.kill_at(call, n + 1)
+            if ok is None:
+                return n, wrong
+            n += 1
+            wrong += not ok
+
+
+def run_scenario(pool, scenario):
+    with tempfile.TemporaryDirectory() as directory:
+        crash = Crash(directory, *scenario)
+        results = list(pool.map(crash.kill_everywhere, crash.calls()))
+        points = sum(n for n, _ in results)
+        wrong = sum(w for _, w in results)
+        print(f"{crash.name}: killed at {points} points, {wrong} times neither before nor after",
+              flush=True)
+        return points, wrong
+
+
+def main():
+    mutant = "MUTANT" in os.environ
+    chosen = [s for s in SCENARIOS if not sys.argv[1:] or s[0] in sys.argv[1:]]
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        results = [run_scenario(pool, scenario) for scenario in chosen]
+    points = sum(n for n, _ in results)
+    wrong = sum(w for _, w in results)
+    print(f"{os.path.basename(VIRT_AP)}: killed at {points} points in all, {wrong} went wrong")
+    if mutant:
+        sys.exit(0 if wrong else "a journal that is written too late was not noticed")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
