@@ -134,11 +134,13 @@ class SignalTest(WorldTest):
     @staticmethod
     def wait_until_it_reads(pid):
         """Until the callout has blocked the signals and sleeps."""
-        while True:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
             text = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
             if "State:\tS" in text and "SigBlk:\tffffff" in text:
                 return
             time.sleep(0.002)
+        raise AssertionError("the callout does not block signals and wait for input")
 
     def test_no_signal_but_kill_ends_it_before_it_has_judged(self):
         self.host.activate(A, [5], [0x47])

@@ -230,6 +230,13 @@ class KernelTest(WorldTest):
         self.assert_free()
 
 
+class DefinedTwiceTest(WorldTest):
+    def test_a_uuid_is_not_defined_again_over_what_another_wrote_since(self):
+        self.host.define(A, [5], [4])
+        self.assert_refused(call("pre", "define", A, definition([5], [6])), "is defined already")
+        self.assert_free()
+
+
 class JournalTest(WorldTest):
     """virsh shows the warnings of what succeeds to nobody, so the journal has them."""
 
@@ -248,7 +255,6 @@ class JournalTest(WorldTest):
 
     def test_a_warning_is_there_with_its_fields(self):
         self.host.define(A, [5], [4])
-        self.host.define(B, [5], [6])
         self.host.add_guest("payroll", B)
         entries = self.receive(lambda: self.assert_passed(
             call("pre", "define", B, definition([5], [4]))))

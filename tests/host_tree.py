@@ -9,6 +9,7 @@ and shares no code with the programs under test."""
 import os
 import re
 import shlex
+import shutil
 import sys
 import uuid
 from pathlib import Path
@@ -101,7 +102,7 @@ class Line:
     @property
     def key(self):
         unique = self.verb in ("kernel", "lpar", "max", "features", "apmask", "aqmask", "title",
-                               "bus", "vfio", "rule")
+                               "bus", "vfio", "rule", "tree")
         return (self.verb, None if unique else self.args[0] if self.args else None)
 
 
@@ -196,6 +197,11 @@ class HostTree:
         return "cex4queue" if host else "vfio_ap"
 
     def build(self):
+        if self.d.one("tree"):
+            source = self.d.path.with_name(self.d.one("tree")[0])
+            shutil.copytree(source, self.root, symlinks=True)
+            self.write_rest()
+            return
         self.root.mkdir(parents=True, exist_ok=True)
         if not self.d.one("bus"):
             self.write_bus()

@@ -348,13 +348,14 @@ main(int argc, char **argv)
     Options options = { .own = own };
     g_autoptr(GPtrArray) words = NULL;
     g_autoptr(GError) error = NULL;
-    int result;
+    int result = 2;
 
     (void)argc;
     setlocale(LC_CTYPE, "");
     words = parse_options(argv, &options, &error);
-    if (!words)
-        return report_error(error, g_strv_contains((const char *const *)argv, "--json"));
-    result = run_words(&options, (char **)words->pdata, &error);
+    if (words)
+        result = run_words(&options, (char **)words->pdata, &error);
+    else
+        options.json = g_strv_contains((const char *const *)argv, "--json");
     return error ? report_error(error, options.json) : result;
 }

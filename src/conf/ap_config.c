@@ -199,6 +199,8 @@ read_ids(Reader *reader, const char *group, const char *key, ApMask *ret_mask, G
     g_autofree char *value = get_value(reader, group, key);
     g_auto(GStrv) terms = g_strsplit(value, ",", -1);
 
+    if (!terms[0])
+        return set_key_error(reader, group, key, error, "no ids: wanted such as 5,0x08-0x0a");
     for (char **term = terms; *term; term++) {
         g_auto(GStrv) ends = g_strsplit(g_strstrip(*term), "-", 2);
         g_autoptr(GError) local = NULL;

@@ -103,14 +103,31 @@ conclude(const Session *session, const GPtrArray *findings)
 }
 
 
+/* mdevctl looks for an older definition before it asks us: of two who define one uuid at once the
+ * second would overwrite what the first has written, under the lock, since. */
+static gboolean
+is_defined_twice(Session *session)
+{
+    g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", session->uuid, NULL);
+
+    if (strcmp(session->call->action, "define") != 0 || !ap_root_exists(session->root, path))
+        return FALSE;
+    fprintf(stderr, "mdev %s is defined already\n  change it with `mdevctl modify`\n",
+            session->uuid);
+    return TRUE;
+}
+
+
 static int
 judge_definition(Session *session)
 {
-    ApInventory *inventory = load_inventory(session, TRUE);
     gboolean is_modify = strcmp(session->call->action, "modify") == 0;
-    g_autoptr(GPtrArray) findings = ap_change_check_definition(
-        inventory, session->root, session->uuid, session->def, is_modify);
+    g_autoptr(GPtrArray) findings = NULL;
 
+    if (is_defined_twice(session))
+        return 1;
+    findings = ap_change_check_definition(load_inventory(session, TRUE), session->root,
+                                          session->uuid, session->def, is_modify);
     return conclude(session, findings);
 }
 
@@ -213,9 +230,7 @@ judge_change(Session *session)
     const char *action = session->call->action;
     gboolean live = strcmp(session->call->event, "live") == 0;
     gboolean harmless = strcmp(action, "stop") == 0 || strcmp(action, "undefine") == 0 ||
-                        (strcmp(action, "modify") == 0 && !live &&
-                         ap_change_only_becomes_manual(session->root, session->uuid,
-                                                       session->def));
+                        (strcmp(action, "modify") == 0 && !live && ap_change_only_becomes_manual(session->root, session->uuid, session->def));
     g_autoptr(GError) error = NULL;
 
     if (!load_config(session, !harmless, &error) || !take_lock(session, &error) ||

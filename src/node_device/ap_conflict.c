@@ -105,21 +105,12 @@ ap_judge_say(const ApApqnSet *apqns, const char *rest, ...)
 static ApMask
 get_free_domains(ApJudge *judge, guint adapter)
 {
-    GPtrArray *owners = ap_inventory_get_owners(judge->inventory);
-    ApMask candidates = judge->host->domains;
+    const ApApqnSet *used = ap_inventory_get_used(judge->inventory);
+    ApMask candidates = ap_mask_minus(&judge->host->domains, &used->domains[adapter]);
     ApMask free_domains;
 
     if (!ap_mask_has(&judge->host->adapters, adapter))
         return (ApMask){ 0 };
-    for (guint i = 0; i < owners->len; i++) {
-        const ApOwner *owner = owners->pdata[i];
-        const ApMatrix *defined = owner->definition ? &owner->definition->matrix : NULL;
-
-        if (ap_mask_has(&owner->live.adapters, adapter))
-            candidates = ap_mask_minus(&candidates, &owner->live.domains);
-        if (defined && ap_mask_has(&defined->adapters, adapter))
-            candidates = ap_mask_minus(&candidates, &defined->domains);
-    }
     free_domains = candidates;
     for (int d = ap_mask_next(&candidates, 0); d >= 0; d = ap_mask_next(&candidates, d + 1)) {
         if (ap_host_owns(judge->host, (ApApqn){ adapter, d }))

@@ -53,13 +53,13 @@ get_former(GPtrArray *formers, const ApLastGuest *guest)
 void
 ap_judge_previous_owner(ApJudge *judge)
 {
-    const ApGuest *guest = ap_judge_get_guest(judge);
+    const ApGuest *guest = judge->phase == AP_PHASE_GUEST ? ap_judge_get_guest(judge) : NULL;
     g_autoptr(GPtrArray) formers = g_ptr_array_new_with_free_func(g_free);
     GHashTable *last_guests;
     const ApMask *adapters = &judge->matrix.adapters;
     const ApMask *domains = &judge->matrix.domains;
 
-    if (judge->phase != AP_PHASE_GUEST || !guest || !guest->uuid)
+    if (!guest || !guest->uuid)
         return;
     last_guests = ap_inventory_get_last_guests(judge->inventory);
     if (g_hash_table_size(last_guests) == 0)

@@ -34,6 +34,8 @@ exceeds_limits(const ApHost *host, const ApMatrix *matrix)
 static const ApActiveMdev *
 find_passing_conflict(const ApJudge *judge, const ApMatrix *matrix)
 {
+    if (ap_matrix_is_within(matrix, &judge->matrix))
+        return NULL;
     for (guint i = 0; i < judge->host->mdevs->len; i++) {
         const ApActiveMdev *mdev = judge->host->mdevs->pdata[i];
 

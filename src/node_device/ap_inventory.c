@@ -29,6 +29,7 @@ struct _ApInventory {
     GHashTable *guests_of;    /* uuid -> GPtrArray of ApGuest, borrowed */
     GHashTable *last_guests;  /* loaded on demand */
     const ApOwner **by_apqn;  /* made on demand */
+    ApApqnSet *used;          /* made on demand */
 };
 
 
@@ -145,6 +146,7 @@ ap_inventory_free(ApInventory *inventory)
     g_free(inventory->queues);
     g_free(inventory->control);
     g_free(inventory->by_apqn);
+    g_free(inventory->used);
     g_free(inventory);
 }
 
@@ -297,6 +299,24 @@ ap_inventory_get_owner_of(ApInventory *inventory, ApApqn apqn)
         }
     }
     return inventory->by_apqn[apqn.adapter << 8 | apqn.domain];
+}
+
+
+const ApApqnSet *
+ap_inventory_get_used(ApInventory *inventory)
+{
+    if (inventory->used)
+        return inventory->used;
+    inventory->used = g_new0(ApApqnSet, 1);
+    for (guint i = 0; i < inventory->owners->len; i++) {
+        const ApOwner *owner = inventory->owners->pdata[i];
+        const ApMatrix *defined = owner->definition ? &owner->definition->matrix : NULL;
+
+        ap_apqn_set_add(inventory->used, &owner->live.adapters, &owner->live.domains);
+        if (defined)
+            ap_apqn_set_add(inventory->used, &defined->adapters, &defined->domains);
+    }
+    return inventory->used;
 }
 
 

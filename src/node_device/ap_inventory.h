@@ -195,6 +195,16 @@ ap_inventory_get_owner_of(ApInventory *inventory, ApApqn apqn);
 typedef void (*ApOverlapFunc)(const ApOwner *owner, gpointer data);
 
 /**
+ * ap_inventory_get_used:
+ * @inventory: an inventory
+ *
+ * Returns: the APQNs that a matrix holds or a definition names; made when first asked for;
+ *   borrowed.
+ */
+const ApApqnSet *
+ap_inventory_get_used(ApInventory *inventory);
+
+/**
  * ap_inventory_foreach_overlap:
  * @inventory: an inventory
  * @adapters: a mask

@@ -49,6 +49,16 @@ ap_matrix_overlaps(const ApMatrix *a, const ApMatrix *b)
 }
 
 
+gboolean
+ap_matrix_is_within(const ApMatrix *matrix, const ApMatrix *other)
+{
+    ApMask adapters = ap_mask_minus(&matrix->adapters, &other->adapters);
+    ApMask domains = ap_mask_minus(&matrix->domains, &other->domains);
+
+    return ap_mask_is_empty(&adapters) && ap_mask_is_empty(&domains);
+}
+
+
 char *
 ap_matrix_to_ap_config(const ApMatrix *matrix)
 {

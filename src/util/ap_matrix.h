@@ -70,6 +70,16 @@ ApMatrix
 ap_matrix_intersection(const ApMatrix *a, const ApMatrix *b);
 
 /**
+ * ap_matrix_is_within:
+ * @matrix: a matrix
+ * @other: a matrix
+ *
+ * Returns: whether @other has all adapters and all usage domains of @matrix.
+ */
+gboolean
+ap_matrix_is_within(const ApMatrix *matrix, const ApMatrix *other);
+
+/**
  * ap_matrix_to_ap_config:
  * @matrix: a matrix
  *

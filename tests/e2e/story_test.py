@@ -8,7 +8,7 @@ import unittest
 import lab
 
 STORY = lab.SOURCE / "examples/story/tell.sh"
-CALLOUTS = "/usr/lib/mdevctl/scripts.d/callouts"
+CALLOUT = "/usr/lib/mdevctl/scripts.d/callouts/00-libvirt-ap"
 
 
 def setUpModule():
@@ -30,8 +30,8 @@ class Story(unittest.TestCase):
         self.assertIn("Proved on the unmodified kernel", told.stdout)
 
     def test_without_the_callout_the_story_fails(self):
-        self.addCleanup(lab.sh, f"mv /root/callouts {CALLOUTS}")
-        lab.sh(f"mv {CALLOUTS} /root/callouts")
+        self.addCleanup(lab.sh, f"mv /root/callout {CALLOUT}")
+        lab.sh(f"mv {CALLOUT} /root/callout; rm -f /etc/mdevctl.d/scripts.d/callouts/*")
         told = tell()
         self.assertNotEqual(told.returncode, 0)
         self.assertIn("should have been refused", told.stderr)
