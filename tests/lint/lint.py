@@ -172,7 +172,7 @@ def check_docs(tree):
 # What each folder may include of the others, and who may write to the disk. A capture makes a
 # directory of its own.
 LAYERS = {"src/util/": ("util",), "src/conf/": ("conf", "util"),
-          "src/node_device/sim/": ("node_device/sim", "node_device", "util"),
+          "src/node_device/sim/": ("node_device/sim", "node_device", "conf", "util"),
           "src/node_device/": ("node_device", "conf", "util"),
           "src/qemu/": ("qemu", "node_device", "node_device/sim", "conf", "util"),
           "src/remote/": ("remote", "node_device", "conf", "util")}
