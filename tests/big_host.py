@@ -106,7 +106,8 @@ def build(root, n_adapters, n_domains, n_matrices, n_guests):
     per_adapter = -(-n_matrices // n_adapters)
     each = n_domains // per_adapter
     if each == 0:
-        sys.exit(f"{n_adapters} adapters of {n_domains} domains are too few for {n_matrices} matrices")
+        sys.exit(f"{n_adapters} adapters of {n_domains} domains are too few for "
+                 f"{n_matrices} matrices")
     pieces = [(a, domains[k * each:(k + 1) * each]) for a in sorted(adapters)
               for k in range(per_adapter)][:n_matrices]
     write_bus(out, adapters, set(domains))

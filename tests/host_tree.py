@@ -9,6 +9,7 @@ and shares no code with the programs under test."""
 import os
 import re
 import shlex
+import shutil
 import sys
 import uuid
 from pathlib import Path
@@ -101,7 +102,7 @@ class Line:
     @property
     def key(self):
         unique = self.verb in ("kernel", "lpar", "max", "features", "apmask", "aqmask", "title",
-                               "rule")
+                               "bus", "vfio", "rule", "tree")
         return (self.verb, None if unique else self.args[0] if self.args else None)
 
 
@@ -196,6 +197,11 @@ class HostTree:
         return "cex4queue" if host else "vfio_ap"
 
     def build(self):
+        if self.d.one("tree"):
+            source = self.d.path.with_name(self.d.one("tree")[0])
+            shutil.copytree(source, self.root, symlinks=True)
+            self.write_rest()
+            return
         self.root.mkdir(parents=True, exist_ok=True)
         if not self.d.one("bus"):
             self.write_bus()
@@ -235,7 +241,8 @@ class HostTree:
                                 ("ap_functions", FUNCTIONS[letter]),
                                 ("serialnr", card.get("serial", f"93AABE{adapter:02X}"))):
                 self.write(f"{dir_path}/{name}", value + "\n")
-            self.link(f"/sys/bus/ap/devices/card{adapter:02x}", f"../../../devices/ap/card{adapter:02x}")
+            self.link(f"/sys/bus/ap/devices/card{adapter:02x}",
+                      f"../../../devices/ap/card{adapter:02x}")
             for domain in sorted(self.domains):
                 self.write_queue(dir_path, adapter, domain, card)
 
@@ -265,7 +272,8 @@ class HostTree:
         for line in self.d.all("mdev"):
             if (adapter in parse_ids(line.options.get("adapters", "")) and
                     domain in parse_ids(line.options.get("domains", ""))):
-                return "in use" if line.args[0] in held or "used" in line.args else "assigned"
+                used = line.args[0] in held and "idle" not in line.args
+                return "in use" if used or "used" in line.args else "assigned"
         return "unassigned"
 
     def filtered(self, adapters, domains):
@@ -292,7 +300,8 @@ class HostTree:
             seen = seen.split(",") if seen is not None else self.filtered(adapters, domains)
             # One page: the kernel cuts off what does not fit.
             self.write(dir_path + "/matrix", "".join(f"{x}\n" for x in listed)[:4095])
-            self.write(dir_path + "/control_domains", "".join(f"{d:04x}\n" for d in sorted(control)))
+            self.write(dir_path + "/control_domains",
+                       "".join(f"{d:04x}\n" for d in sorted(control)))
             self.write(dir_path + "/guest_matrix", "".join(f"{x}\n" for x in seen if x)[:4095])
             if self.kernel >= (6, 10):
                 masks = ",".join(mask_text(m) for m in (adapters, domains, control))
@@ -312,7 +321,8 @@ class HostTree:
         if "transient" not in line.args:
             self.write(f"/etc/libvirt/qemu/{name}.xml", xml)
         if "autostart" in line.args or "once" in line.args:
-            self.link(f"/etc/libvirt/qemu/autostart/{name}.xml" + (".once" if "once" in line.args else ""),
+            once = ".once" if "once" in line.args else ""
+            self.link(f"/etc/libvirt/qemu/autostart/{name}.xml{once}",
                       f"/etc/libvirt/qemu/{name}.xml")
         if "state" not in line.options:
             return

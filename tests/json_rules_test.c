@@ -47,7 +47,12 @@ static const struct {
     { "1_000", FALSE, NULL },
     { "1e-999", TRUE, NULL },
     { "1e308", TRUE, NULL },
-    { "123456789012345678901234567890", TRUE, NULL },
+    { "123456789012345678", TRUE, NULL },
+    { "-123456789012345678", TRUE, NULL },
+    { "1234567890123456789", TRUE, "json-c 0.18 refuses integers beyond 64 bits" },
+    { "-1234567890123456789", TRUE, "as above" },
+    { "123456789012345678901234567890.0", TRUE, NULL },
+    { "123456789012345678901234567890e1", TRUE, NULL },
     { "1e999", FALSE, "the definition is judged, though mdevctl will never start it" },
     { "-1e999", FALSE, "as above" },
     { "NaN", FALSE, NULL },
@@ -257,7 +262,8 @@ static void
 test_last_of_a_repeated_key_counts(void)
 {
     const char *text = "{\"mdev_type\":\"a\",\"start\":\"manual\",\"attrs\":[{\"a\":\"1\"}],"
-                       "\"attrs\":[{\"a\":\"2\",\"a\":\"3\"}],\"start\":\"auto\",\"mdev_type\":\"b\"}";
+                       "\"attrs\":[{\"a\":\"2\",\"a\":\"3\"}],\"start\":\"auto\","
+                       "\"mdev_type\":\"b\"}";
     g_autoptr(ApMdevDef) def = ap_mdevctl_json_parse(text, strlen(text), NULL);
     const ApMdevAttr *attr;
 

@@ -11,7 +11,7 @@
 #include "util/ap_id.h"
 
 #define SEED 20240229
-#define MUTATIONS_PER_DOCUMENT 1500
+#define MUTATIONS_PER_DOCUMENT 600
 #define REPORTED_MAX 5
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlParserCtxt, xmlFreeParserCtxt)
@@ -490,7 +490,7 @@ static const struct {
     { "an iommuGroup with a comment", IN_CAPABILITY("<iommuGroup number='1'><!--a--></iommuGroup>"),
       TRUE },
     { "an iommuGroup with text", IN_CAPABILITY("<iommuGroup number='12'>a</iommuGroup>"), FALSE },
-    { "an iommuGroup with members", IN_CAPABILITY("<iommuGroup number='12'><address/></iommuGroup>"),
+    { "an iommuGroup with members", IN_CAPABILITY("<iommuGroup number='1'><address/></iommuGroup>"),
       FALSE },
     { "an iommuGroup without a number", IN_CAPABILITY("<iommuGroup/>"), FALSE },
     { "an iommuGroup that is no number", IN_CAPABILITY("<iommuGroup number='-1'/>"), FALSE },
@@ -712,7 +712,7 @@ test_flipped_bytes(Fixture *fixture, gconstpointer data)
         }
         compare(fixture, "flipped", text, length);
     }
-    g_assert_cmpuint(fixture->accepted, >, 100);
+    g_assert_cmpuint(fixture->accepted, >, 50);
     g_assert_cmpuint(fixture->refused, >, 1000);
 }
 
@@ -834,7 +834,7 @@ test_mutated_trees(Fixture *fixture, gconstpointer data)
         compare(fixture, "mutated", (char *)mutated, mutated_length);
         xmlFree(mutated);
     }
-    g_assert_cmpuint(fixture->accepted, >, 100);
+    g_assert_cmpuint(fixture->accepted, >, 50);
     g_assert_cmpuint(fixture->refused, >, 1000);
 }
 

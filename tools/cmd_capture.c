@@ -11,6 +11,7 @@
 
 #include "conf/ap_domain_xml.h"
 #include "conf/ap_udev_rule.h"
+#include "node_device/ap_zkey.h"
 #include "out.h"
 #include "util/ap_error.h"
 
@@ -29,7 +30,8 @@ static const char *const queue_attrs[] = {
 };
 static const char *const mdev_attrs[] = { "ap_config", "control_domains", NULL };
 static const char *const listed_attrs[] = { "matrix", "guest_matrix", NULL };
-static const char *const file_list[] = { AP_UDEV_RULE_PATH, AP_CONFIG_PATH, NULL };
+static const char *const file_list[] = { AP_UDEV_RULE_PATH, AP_CONFIG_PATH, AP_LAST_GUESTS_PATH,
+                                         NULL };
 
 /* A capture while it is made. */
 typedef struct {
@@ -77,15 +79,28 @@ write_file(const Capture *capture, const char *path, const char *text, gsize len
 }
 
 
+/* Says that a file is not in the capture, unless there is none. */
+static void
+warn_left_out(const char *path, const GError *reason)
+{
+    if (!g_error_matches(reason, AP_ERROR, AP_ERROR_NOT_FOUND))
+        fprintf(stderr, "warning: left out: %s: %s\n", path, reason->message);
+}
+
+
 /* Copies a file; one that cannot be read is left out. */
 static gboolean
 copy_file(const Capture *capture, const char *path, GError **error)
 {
+    g_autoptr(GError) local = NULL;
     g_autofree char *text = NULL;
     gsize length;
 
-    text = ap_root_read(capture->root, path, AP_ROOT_SMALL_MAX, &length, NULL);
-    return !text || write_file(capture, path, text, length, error);
+    text = ap_root_read(capture->root, path, AP_ROOT_SMALL_MAX, &length, &local);
+    if (text)
+        return write_file(capture, path, text, length, error);
+    warn_left_out(path, local);
+    return TRUE;
 }
 
 
@@ -203,21 +218,26 @@ capture_definitions(const Capture *capture, GError **error)
 }
 
 
-/* Copies what we need of a domain XML. What cannot be parsed cannot be stripped, and is left out. */
+/* Copies what we need of a domain XML. What cannot be parsed cannot be stripped, and is left out;
+ * so is the status of a guest that is gone: nobody could tell later. */
 static gboolean
 capture_domain(const Capture *capture, const char *path, GError **error)
 {
     g_autoptr(GError) local = NULL;
+    g_autoptr(ApDomainDef) def = NULL;
     g_autofree char *stripped = NULL;
     g_autofree char *text = NULL;
     gsize length;
 
     text = ap_root_read(capture->root, path, AP_ROOT_LARGE_MAX, &length, &local);
-    stripped = text ? ap_domain_xml_strip(text, length, &local) : NULL;
+    def = text ? ap_domain_xml_parse(text, length, &local) : NULL;
+    stripped = def ? ap_domain_xml_strip(text, length, &local) : NULL;
     if (!stripped) {
-        fprintf(stderr, "warning: left out: %s: %s\n", path, local->message);
+        warn_left_out(path, local);
         return TRUE;
     }
+    if (def->pid > 0 && !ap_guests_is_alive(capture->root, def->pid, def->uuid))
+        return TRUE;
     return write_file(capture, path, stripped, strlen(stripped), error);
 }
 
@@ -253,6 +273,35 @@ capture_autostart(const Capture *capture, GError **error)
 }
 
 
+/* Of the zkey repository only which queues its keys are associated with. */
+static gboolean
+capture_zkey(const Capture *capture, GError **error)
+{
+    g_autoptr(GPtrArray) names = ap_root_list(capture->root, AP_ZKEY_DIR, NULL);
+
+    for (guint i = 0; names && i < names->len; i++) {
+        g_autofree char *path = g_strconcat(AP_ZKEY_DIR "/", names->pdata[i], NULL);
+        g_autofree char *text = NULL;
+        const char *line;
+        g_autofree char *kept = NULL;
+
+        if (!g_str_has_suffix(names->pdata[i], ".info"))
+            continue;
+        text = ap_root_read(capture->root, path, AP_ROOT_SMALL_MAX, NULL, NULL);
+        line = text && g_str_has_prefix(text, "apqns=") ? text
+             : text                                     ? strstr(text, "\napqns=")
+                                                        : NULL;
+        if (!line)
+            continue;
+        line += *line == '\n';
+        kept = g_strndup(line, strcspn(line, "\n"));
+        if (!write_file(capture, path, kept, strlen(kept), error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
 /* Of /proc/cpuinfo only the line that tells the CRYCB's format. */
 static gboolean
 capture_facilities(const Capture *capture, GError **error)
@@ -279,7 +328,8 @@ capture_all(const Capture *capture, GError **error)
     return capture_sysfs(capture, error) && capture_definitions(capture, error) &&
            capture_domains(capture, "/etc/libvirt/qemu", error) &&
            capture_domains(capture, "/run/libvirt/qemu", error) &&
-           capture_autostart(capture, error) && capture_facilities(capture, error);
+           capture_autostart(capture, error) && capture_zkey(capture, error) &&
+           capture_facilities(capture, error);
 }
 
 

@@ -6,6 +6,7 @@
 #include "conf/ap_domain_xml.h"
 #include "conf/ap_nodedev_xml.h"
 #include "conf/ap_xml.h"
+#include "node_device/ap_problem.h"
 #include "out.h"
 #include "util/ap_error.h"
 
@@ -85,9 +86,9 @@ check_file(Check *check, const char *arg, GError **error)
 }
 
 
-/* Whether the mdev's own file is among what could not be read. */
-static gboolean
-is_unreadable(Check *check, const char *uuid)
+/* What could not be read of the mdev. */
+static const ApProblem *
+find_problem(Check *check, const char *uuid)
 {
     GPtrArray *problems = ap_inventory_get_problems(check->inventory);
 
@@ -95,9 +96,9 @@ is_unreadable(Check *check, const char *uuid)
         const ApProblem *problem = problems->pdata[i];
 
         if (g_strcmp0(problem->mdev, uuid) == 0)
-            return TRUE;
+            return problem;
     }
-    return FALSE;
+    return NULL;
 }
 
 
@@ -105,14 +106,17 @@ static gboolean
 check_mdev(Check *check, const char *uuid, GError **error)
 {
     const ApOwner *owner = ap_inventory_find(check->inventory, uuid);
+    const ApProblem *problem = find_problem(check, uuid);
     ApCandidate candidate = { .uuid = uuid };
     guint phases = DEFINITION_PHASES;
 
-    if (!owner && !is_unreadable(check, uuid)) {
+    if (!owner && !problem) {
         g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
                     "mdev %s is neither active nor defined\nsee `virt-ap list`", uuid);
         return FALSE;
     }
+    if (problem && problem->is_live)
+        phases = AP_PHASE_BIT(AP_PHASE_LIVE);
     if (owner && owner->active) {
         candidate.active = TRUE;
         candidate.matrix = owner->live;
@@ -230,13 +234,16 @@ run(const CmdContext *context, char **args, GError **error)
     if (!inventory)
         return 4;
     check.inventory = inventory;
+    /* A guest that cannot be read is to be told whatever else is found. */
+    ap_inventory_get_guests(inventory);
     if (!args[0] && !audit(&check, error))
         return 4;
     for (char **arg = args; *arg; arg++) {
         if (!check_arg(&check, *arg, error))
             return 4;
     }
-    ap_finding_list_settle(findings);
+    /* Each argument is a candidate of its own: nothing is merged here. */
+    ap_finding_list_sort(findings);
     if (context->json ? !print_json(findings) : (print_text(findings), fflush(stdout) != 0))
         return 4;
     return ap_finding_list_severity(findings) == AP_SEVERITY_REJECT ? 1 : 0;

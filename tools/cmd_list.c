@@ -176,7 +176,6 @@ run(const CmdContext *context, char **args, GError **error)
     if (!inventory || !cmd_require_bus(inventory, error))
         return 4;
     host = ap_inventory_get_host(inventory);
-    ap_inventory_get_guests(inventory);
     list = out_new();
     json_object_object_add(list, "limits", list_limits(host));
     json_object_object_add(list, "masks", list_masks(host));

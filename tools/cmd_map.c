@@ -11,6 +11,7 @@
 #define TOO_MANY '+'
 #define HOST '#'
 #define FREE '.'
+#define UNKNOWN '?'
 
 /* Columns further apart are easier to read, but a terminal has 80. */
 #define WIDE_COLUMNS_MAX 22
@@ -77,6 +78,8 @@ get_sign(const Map *map, ApApqn apqn, int *ret_index)
     if (!ap_mask_has(&map->host->adapters, apqn.adapter) ||
         !ap_mask_has(&map->host->domains, apqn.domain))
         return ' ';
+    if (!map->host->masks_known)
+        return UNKNOWN;
     if (ap_host_owns(map->host, apqn))
         return HOST;
     owner = find_definition(map, apqn);
@@ -168,7 +171,10 @@ draw_map(const Map *map)
     putchar('\n');
     for (guint i = 0; i < map->owners->len; i++)
         draw_legend_line(map, i);
-    printf("  %c  the host's own drivers\n  %c  free for guests\n", HOST, FREE);
+    if (map->host->masks_known)
+        printf("  %c  the host's own drivers\n  %c  free for guests\n", HOST, FREE);
+    else
+        printf("  %c  unknown: apmask and aqmask cannot be read\n", UNKNOWN);
 }
 
 
@@ -200,7 +206,6 @@ run(const CmdContext *context, char **args, GError **error)
     (void)args;
     if (!inventory || !cmd_require_bus(inventory, error))
         return 4;
-    ap_inventory_get_guests(inventory);
     map.host = ap_inventory_get_host(inventory);
     map.owners = ap_inventory_get_owners(inventory);
     map.domains = map.host->domains;

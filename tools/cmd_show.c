@@ -79,7 +79,6 @@ run(const CmdContext *context, char **args, GError **error)
 
     if (!inventory)
         return 4;
-    ap_inventory_get_guests(inventory);
     object = out_new();
     if (!show_mdev(object, inventory, args[0]) && !show_guest(object, inventory, args[0]) &&
         !show_queue(object, inventory, args[0]) && !show_card(object, inventory, args[0])) {

@@ -87,6 +87,7 @@ ApInventory *
 cmd_load_inventory(const CmdContext *context, GError **error)
 {
     ApConfig *config = ap_inventory_load_config(context->root, error);
+    ApInventory *inventory;
     GPtrArray *problems;
     GPtrArray *definitions;
 
@@ -94,8 +95,10 @@ cmd_load_inventory(const CmdContext *context, GError **error)
         return NULL;
     problems = ap_problem_list_new();
     definitions = ap_defs_load(context->root, problems);
-    return ap_inventory_new(ap_host_load(context->root), definitions, problems, config,
-                            cmd_load_guests, context->root);
+    inventory = ap_inventory_new(ap_host_load(context->root), definitions, problems, config,
+                                 cmd_load_guests, context->root);
+    ap_inventory_get_guests(inventory);
+    return inventory;
 }
 
 
@@ -344,6 +347,7 @@ main(int argc, char **argv)
     Options options = { .own = own };
     g_autoptr(GPtrArray) words = NULL;
     g_autoptr(GError) error = NULL;
+    gboolean json = g_strv_contains((const char *const *)argv, "--json");
     int result = 2;
 
     (void)argc;
@@ -351,5 +355,5 @@ main(int argc, char **argv)
     words = parse_options(argv, &options, &error);
     if (words)
         result = run_words(&options, (char **)words->pdata, &error);
-    return error ? report_error(error, options.json) : result;
+    return error ? report_error(error, json) : result;
 }

@@ -103,6 +103,7 @@ out_queue(JsonObject *object, ApInventory *inventory, const ApQueue *queue)
     ApHost *host = ap_inventory_get_host(inventory);
     const ApOwner *owner = ap_inventory_get_owner_of(inventory, queue->apqn);
     const char *word = owner                            ? "mdev"
+                     : !host->masks_known               ? NULL
                      : ap_host_owns(host, queue->apqn) ? "host"
                                                         : "free";
 
@@ -116,15 +117,25 @@ out_queue(JsonObject *object, ApInventory *inventory, const ApQueue *queue)
 }
 
 
-/* What the guest has, or would have: the kernel's word if the mdev is active, else nothing. */
+/* What the guest has, or would have: the kernel's word if the mdev is active, else nothing. Of a
+ * matrix that the kernel has no room to print it is computed, and that is said. */
 static JsonObject *
 out_guest_matrix(ApInventory *inventory, const ApOwner *owner)
 {
-    const ApHost *host = ap_inventory_get_host(inventory);
+    ApHost *host = ap_inventory_get_host(inventory);
     const ApActiveMdev *mdev = ap_host_find_mdev(host, owner->uuid);
     ApApqnSet set;
 
-    if (!mdev || !ap_host_read_guest_matrix(host, mdev, &set))
+    if (!mdev)
+        return NULL;
+    if (!mdev->listable) {
+        ap_host_compute_guest_matrix(host, &mdev->matrix, &set);
+        fprintf(stderr, "note: guest_matrix of mdev %s is computed: the kernel prints no more than "
+                        "%d APQNs\n",
+                mdev->uuid, AP_HOST_LISTED_MAX);
+        return out_apqns(&set);
+    }
+    if (!ap_host_read_guest_matrix(host, mdev, &set))
         return NULL;
     return out_apqns(&set);
 }

@@ -166,13 +166,17 @@ read_exception(Reader *reader, const char *group, GError **error)
         ApSeverity severity;
         ApCode code;
 
+        /* GKeyFile lists a key as often as it stands there. */
         if (strcmp(*key, "mdev") == 0) {
+            g_free(exception->mdev);
             exception->mdev = ap_uuid_normalize(value);
             if (!exception->mdev)
                 return set_key_error(reader, group, *key, error, "'%s' is not a UUID", value);
         } else if (strcmp(*key, "guest") == 0) {
+            g_free(exception->guest);
             exception->guest = g_steal_pointer(&value);
         } else if (strcmp(*key, "pool") == 0) {
+            g_free(exception->pool);
             exception->pool = g_steal_pointer(&value);
         } else {
             if (!read_severity(reader, group, *key, &code, &severity, error))
@@ -194,6 +198,8 @@ read_ids(Reader *reader, const char *group, const char *key, ApMask *ret_mask, G
     g_autofree char *value = get_value(reader, group, key);
     g_auto(GStrv) terms = g_strsplit(value, ",", -1);
 
+    if (!terms[0])
+        return set_key_error(reader, group, key, error, "no ids: wanted such as 5,0x08-0x0a");
     for (char **term = terms; *term; term++) {
         g_auto(GStrv) ends = g_strsplit(g_strstrip(*term), "-", 2);
         g_autoptr(GError) local = NULL;
@@ -220,6 +226,7 @@ read_pool(Reader *reader, const char *group, const char *name, GError **error)
 {
     g_auto(GStrv) keys = g_key_file_get_keys(reader->file, group, NULL, NULL);
     ApPool *pool = g_new0(ApPool, 1);
+    g_autoptr(GError) local = NULL;
 
     g_ptr_array_add(reader->config->pools, pool);
     pool->name = g_strdup(name);
@@ -233,9 +240,9 @@ read_pool(Reader *reader, const char *group, const char *name, GError **error)
                 return FALSE;
         } else if (strcmp(*key, "guests") == 0) {
             g_strfreev(pool->guests);
-            pool->guests = g_key_file_get_string_list(reader->file, group, *key, NULL, error);
+            pool->guests = g_key_file_get_string_list(reader->file, group, *key, NULL, &local);
             if (!pool->guests)
-                return FALSE;
+                return set_key_error(reader, group, *key, error, "%s", local->message);
         } else {
             return set_key_error(reader, group, *key, error, "unknown key");
         }
@@ -326,10 +333,12 @@ ap_config_parse(const char *text, gsize length, const char *path, GError **error
     g_autoptr(GError) local = NULL;
     g_auto(GStrv) groups = NULL;
     Reader reader = { file, path, config };
+    const char *invalid;
 
     /* GKeyFile stops at a NUL, and the rest of the policy would not count. */
-    if (memchr(text, '\0', length)) {
-        g_set_error(error, AP_ERROR, AP_ERROR_CONFIG, "%s: a NUL byte in the file", path);
+    if (!g_utf8_validate_len(text, length, &invalid)) {
+        g_set_error(error, AP_ERROR, AP_ERROR_CONFIG, "%s: %s at byte %zu", path,
+                    *invalid == '\0' ? "a NUL" : "no UTF-8", (gsize)(invalid - text));
         return NULL;
     }
     if (!g_key_file_load_from_data(file, text, length, G_KEY_FILE_NONE, &local)) {

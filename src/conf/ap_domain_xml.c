@@ -83,14 +83,17 @@ read_hostdev(ApDomainDef *def, xmlNode *hostdev, GError **error)
 }
 
 
+/* In all <devices> there are: libvirt looks for ./devices/hostdev. */
 static gboolean
 read_hostdevs(ApDomainDef *def, xmlNode *domain, GError **error)
 {
-    xmlNode *devices = ap_xml_find(domain, "devices");
-
-    for (xmlNode *child = devices ? devices->children : NULL; child; child = child->next) {
-        if (ap_xml_is(child, "hostdev") && !read_hostdev(def, child, error))
-            return FALSE;
+    for (xmlNode *devices = domain->children; devices; devices = devices->next) {
+        if (!ap_xml_is(devices, "devices"))
+            continue;
+        for (xmlNode *child = devices->children; child; child = child->next) {
+            if (ap_xml_is(child, "hostdev") && !read_hostdev(def, child, error))
+                return FALSE;
+        }
     }
     return TRUE;
 }
@@ -166,22 +169,6 @@ is_os_type(xmlNode *node)
 }
 
 
-/* Removes the children of @node that @keep does not want. */
-static void
-strip_children(xmlNode *node, gboolean (*keep)(xmlNode *))
-{
-    xmlNode *next;
-
-    for (xmlNode *child = node ? node->children : NULL; child; child = next) {
-        next = child->next;
-        if (keep(child))
-            continue;
-        xmlUnlinkNode(child);
-        xmlFreeNode(child);
-    }
-}
-
-
 static gboolean
 is_kept_in_domain(xmlNode *node)
 {
@@ -202,30 +189,94 @@ is_domain(xmlNode *node)
 }
 
 
+static gboolean
+is_element(xmlNode *node)
+{
+    return node->type == XML_ELEMENT_NODE;
+}
+
+
+/* Removes the children of @node that @keep does not want. */
+static void
+strip_children(xmlNode *node, gboolean (*keep)(xmlNode *))
+{
+    xmlNode *next;
+
+    for (xmlNode *child = node->children; child; child = next) {
+        next = child->next;
+        if (keep(child))
+            continue;
+        xmlUnlinkNode(child);
+        xmlFreeNode(child);
+    }
+}
+
+
+/* Nothing says that an element stands there only once: what a second one holds goes as well. */
+static void
+strip_domain(xmlNode *domain)
+{
+    strip_children(domain, is_kept_in_domain);
+    for (xmlNode *child = domain->children; child; child = child->next) {
+        if (ap_xml_is(child, "os"))
+            strip_children(child, is_os_type);
+        else if (ap_xml_is(child, "devices"))
+            strip_children(child, is_mdev_hostdev);
+        else if (ap_xml_is(child, "metadata"))
+            strip_children(child, is_our_metadata);
+    }
+}
+
+
+static void
+strip_document(xmlDoc *doc)
+{
+    xmlNode *root = xmlDocGetRootElement(doc);
+
+    strip_children((xmlNode *)doc, is_element);
+    if (is_domain(root)) {
+        strip_domain(root);
+        return;
+    }
+    strip_children(root, is_domain);
+    for (xmlNode *domain = root->children; domain; domain = domain->next)
+        strip_domain(domain);
+}
+
+
+static gboolean
+is_no_comment(xmlNode *node)
+{
+    return node->type != XML_COMMENT_NODE && node->type != XML_PI_NODE;
+}
+
+
+/* What somebody wrote into a comment, also deep inside what is kept. */
+static void
+strip_comments(xmlNode *node)
+{
+    strip_children(node, is_no_comment);
+    for (xmlNode *child = node->children; child; child = child->next) {
+        if (child->type == XML_ELEMENT_NODE)
+            strip_comments(child);
+    }
+}
+
+
 char *
 ap_domain_xml_strip(const char *text, gsize length, GError **error)
 {
     g_autoptr(ApDomainDef) def = ap_domain_xml_parse(text, length, error);
     g_autoptr(xmlDoc) doc = def ? ap_xml_parse(text, length, error) : NULL;
     xmlChar *buffer;
-    xmlNode *root;
-    xmlNode *domain;
     char *result;
     int size;
 
     if (!doc)
         return NULL;
-    root = xmlDocGetRootElement(doc);
-    domain = root;
-    if (!is_domain(root)) {
-        strip_children(root, is_domain);
-        domain = ap_xml_find(root, "domain");
-    }
-    strip_children(domain, is_kept_in_domain);
-    strip_children(ap_xml_find(domain, "os"), is_os_type);
-    strip_children(ap_xml_find(domain, "devices"), is_mdev_hostdev);
-    strip_children(ap_xml_find(domain, "metadata"), is_our_metadata);
-    xmlDocDumpFormatMemory(doc, &buffer, &size, 1);
+    strip_document(doc);
+    strip_comments((xmlNode *)doc);
+    xmlDocDumpFormatMemoryEnc(doc, &buffer, &size, "UTF-8", 1);
     result = g_strndup((const char *)buffer, size);
     xmlFree(buffer);
     return result;

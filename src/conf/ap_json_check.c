@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* JSON by serde_json's rules: what json-c is too lax about. */
+/* JSON by serde_json's rules: its tokens. */
 #include "conf/ap_json_check.h"
 
+#include <string.h>
+
 #include "util/ap_error.h"
+
+/* So many fit 64 bits with either sign. */
+#define INTEGER_DIGITS_MAX 18
 
 /* Where the check is. */
 typedef struct {
     const char *p;
     const char *end;
     guint depth;
+    gboolean after_comma;
 } Scanner;
 
 
@@ -106,19 +112,16 @@ skip_number(Scanner *scanner)
 {
     const char *fault = "no number of JSON";
     gboolean leading_zero;
+    guint n_digits;
 
     if (*scanner->p == '-')
         scanner->p++;
     leading_zero = peek(scanner, 0) == '0';
-    switch (skip_digits(scanner)) {
-    case 0:
+    n_digits = skip_digits(scanner);
+    if (n_digits == 0 || (n_digits > 1 && leading_zero))
         return fault;
-    case 1:
-        break;
-    default:
-        if (leading_zero)
-            return fault;
-    }
+    if (n_digits > INTEGER_DIGITS_MAX && !strchr(".eE", peek(scanner, 0)))
+        return "an integer of more than 18 digits";
     if (peek(scanner, 0) == '.') {
         scanner->p++;
         if (skip_digits(scanner) == 0)
@@ -135,26 +138,61 @@ skip_number(Scanner *scanner)
 }
 
 
-/* Skips a token, or one byte of it. */
+/* Skips true, false or null. */
+static const char *
+skip_literal(Scanner *scanner)
+{
+    static const char *const literals[] = { "true", "false", "null" };
+
+    for (guint i = 0; i < G_N_ELEMENTS(literals); i++) {
+        gsize length = strlen(literals[i]);
+
+        if ((gsize)(scanner->end - scanner->p) < length ||
+            memcmp(scanner->p, literals[i], length) != 0)
+            continue;
+        scanner->p += length;
+        return NULL;
+    }
+    return "no token of JSON";
+}
+
+
+static const char *
+skip_punctuation(Scanner *scanner)
+{
+    char c = *scanner->p;
+
+    if ((c == '[' || c == '{') && ++scanner->depth > AP_JSON_DEPTH_MAX)
+        return "too many levels";
+    if (c == ']' || c == '}') {
+        if (scanner->depth-- == 0)
+            return "a bracket that was not opened";
+        if (scanner->after_comma)
+            return "a comma at the end";
+    }
+    scanner->after_comma = c == ',';
+    scanner->p++;
+    return NULL;
+}
+
+
 static const char *
 skip_token(Scanner *scanner)
 {
     char c = *scanner->p;
 
+    if (strchr(" \t\r\n", c)) {
+        scanner->p++;
+        return NULL;
+    }
+    if (strchr("[]{},:", c))
+        return skip_punctuation(scanner);
+    scanner->after_comma = FALSE;
     if (c == '"')
         return skip_string(scanner);
     if (c == '-' || g_ascii_isdigit(c))
         return skip_number(scanner);
-    if (c == '\'')
-        return "a single quote";
-    if (c == 'N' || c == 'I')
-        return "no number of JSON";
-    if ((c == '[' || c == '{') && ++scanner->depth > AP_JSON_DEPTH_MAX)
-        return "too many levels";
-    if ((c == ']' || c == '}') && scanner->depth-- == 0)
-        return "a bracket that was not opened";
-    scanner->p++;
-    return NULL;
+    return skip_literal(scanner);
 }
 
 

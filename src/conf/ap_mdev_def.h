@@ -100,9 +100,9 @@ typedef void (*ApMdevStepFunc)(guint step, const ApMdevAttr *attr, const ApMatri
  * Applies the attributes in their order, as the kernel does when the mdev is started
  * (vfio_ap_ops.c): assign_adapter, assign_domain, assign_control_domain, the same with unassign_,
  * and ap_config. What the kernel takes of a number, ap_attr_parse() says. An empty value is
- * refused, although mdevctl would write nothing and go on: nobody means that. So is one of more than
- * 4096 bytes, which would reach the kernel as two. Whether the machine has an id, or somebody else
- * has the queue, is not judged here.
+ * refused, although mdevctl would write nothing and go on: nobody means that. So is one of more
+ * than 4096 bytes, which would reach the kernel as two. Whether the machine has an id, or somebody
+ * else has the queue, is not judged here.
  *
  * Errors: AP_ERROR_STEP, and the message gives the number and the name of the attribute.
  *

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conf/ap_json_check.h"
+#include "conf/ap_mdevctl_plain.h"
 #include "util/ap_error.h"
 
 /* What is in the innermost level counts as one for json-c. */
@@ -24,6 +25,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonObject, json_object_release)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonTokener, json_tokener_free)
 
 
+static gboolean
+is_blank(const char *p, const char *end)
+{
+    while (p < end && strchr(" \t\r\n", *p))
+        p++;
+    return p >= end;
+}
+
+
 static JsonObject *
 parse_text(const char *text, gsize length, GError **error)
 {
@@ -33,21 +43,26 @@ parse_text(const char *text, gsize length, GError **error)
 
     if (!ap_json_check(text, length, error))
         return NULL;
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     object = json_tokener_parse_ex(tokener, text, length);
     code = json_tokener_get_error(tokener);
     if (code == json_tokener_continue) {
-        /* A number at the very end is complete only when something follows. */
+        /* A number or null at the very end is complete only when something follows. */
         object = json_tokener_parse_ex(tokener, "", 1);
         code = json_tokener_get_error(tokener);
     }
-    if (code == json_tokener_continue) {
+    if (code == json_tokener_continue || code == json_tokener_error_parse_eof) {
         g_set_error(error, AP_ERROR, AP_ERROR_JSON, "not JSON: it ends too early");
         return NULL;
     }
     if (code != json_tokener_success) {
         g_set_error(error, AP_ERROR, AP_ERROR_JSON, "not JSON: %s at byte %zu",
                     json_tokener_error_desc(code), json_tokener_get_parse_end(tokener));
+        return NULL;
+    }
+    if (json_tokener_get_parse_end(tokener) > 0 &&
+        !is_blank(text + json_tokener_get_parse_end(tokener), text + length)) {
+        g_set_error(error, AP_ERROR, AP_ERROR_JSON, "not JSON: something follows at byte %zu",
+                    json_tokener_get_parse_end(tokener));
         return NULL;
     }
     return g_steal_pointer(&object);
@@ -94,8 +109,8 @@ add_attrs(ApMdevDef *def, JsonObject *attrs, GError **error)
 }
 
 
-ApMdevDef *
-ap_mdevctl_json_parse(const char *text, gsize length, GError **error)
+static ApMdevDef *
+parse_any(const char *text, gsize length, GError **error)
 {
     g_autoptr(JsonObject) object = parse_text(text, length, error);
     g_autoptr(ApMdevDef) def = NULL;
@@ -127,6 +142,15 @@ ap_mdevctl_json_parse(const char *text, gsize length, GError **error)
     if (!add_attrs(def, json_object_object_get(object, "attrs"), error))
         return NULL;
     return g_steal_pointer(&def);
+}
+
+
+ApMdevDef *
+ap_mdevctl_json_parse(const char *text, gsize length, GError **error)
+{
+    ApMdevDef *def = ap_mdevctl_plain_parse(text, length);
+
+    return def ? def : parse_any(text, length, error);
 }
 
 

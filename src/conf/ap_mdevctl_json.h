@@ -13,8 +13,9 @@
  *
  * Reads {"mdev_type": T, "start": "auto"|"manual", "attrs": [{NAME: VALUE}, ...]} as mdevctl does
  * (serde_json, then MDev::load_from_json()): "attrs" may be absent or null, any other "start" than
- * "auto" means manual, unknown keys are ignored, the last of a repeated key counts. Refused although
- * mdevctl takes it: a NUL in a string. Taken although mdevctl refuses it: a number beyond a double.
+ * "auto" means manual, unknown keys are ignored, the last of a repeated key counts. Refused
+ * although mdevctl takes it: a NUL in a string. Taken although mdevctl refuses it: a number beyond
+ * a double.
  *
  * Errors: AP_ERROR_JSON.
  *

@@ -275,6 +275,22 @@ ap_nodedev_name(const char *uuid)
 }
 
 
+/* A parser makes a blank of a line break or tab that is not written as a reference; the kernel
+ * takes "5\n", but not "5 ". */
+static void
+append_escaped(GString *text, const char *value)
+{
+    g_autofree char *escaped = g_markup_escape_text(value, -1);
+
+    for (const char *p = escaped; *p; p++) {
+        if (*p == '\n' || *p == '\t' || *p == '\r')
+            g_string_append_printf(text, "&#%d;", *p);
+        else
+            g_string_append_c(text, *p);
+    }
+}
+
+
 char *
 ap_nodedev_xml_format(const ApMdevDef *def)
 {
@@ -292,10 +308,12 @@ ap_nodedev_xml_format(const ApMdevDef *def)
         g_string_append_printf(text, "    <uuid>%s</uuid>\n", def->uuid);
     for (guint i = 0; i < def->attrs->len; i++) {
         const ApMdevAttr *attr = def->attrs->pdata[i];
-        g_autofree char *line = g_markup_printf_escaped("    <attr name='%s' value='%s'/>\n",
-                                                        attr->name, attr->value);
 
-        g_string_append(text, line);
+        g_string_append(text, "    <attr name='");
+        append_escaped(text, attr->name);
+        g_string_append(text, "' value='");
+        append_escaped(text, attr->value);
+        g_string_append(text, "'/>\n");
     }
     g_string_append(text, "  </capability>\n</device>\n");
     return g_string_free(text, FALSE);

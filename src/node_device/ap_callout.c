@@ -58,14 +58,19 @@ load_guests(GPtrArray *problems, gpointer data)
 }
 
 
+/* The last inventory is not freed: the callout ends with its only one, and taking thousands of
+ * definitions apart again would take longer than judging them. */
 static ApInventory *
 load_inventory(Session *session, gboolean definitions)
 {
+    static ApInventory *inventory;
     GPtrArray *problems = ap_problem_list_new();
     GPtrArray *defs = definitions ? ap_defs_load(session->root, problems) : NULL;
 
-    return ap_inventory_new(ap_host_load(session->root), defs, problems,
-                            g_steal_pointer(&session->config), load_guests, session);
+    g_clear_pointer(&inventory, ap_inventory_free);
+    inventory = ap_inventory_new(ap_host_load(session->root), defs, problems,
+                                 g_steal_pointer(&session->config), load_guests, session);
+    return inventory;
 }
 
 
@@ -104,7 +109,7 @@ print_finding(const Session *session, const ApFinding *finding)
 
 /* Prints why it is refused, and only that; else what there is to be warned of. */
 static int
-conclude(const Session *session, GPtrArray *findings)
+conclude(const Session *session, const GPtrArray *findings)
 {
     ApSeverity severity = ap_finding_list_severity(findings);
 
@@ -118,14 +123,31 @@ conclude(const Session *session, GPtrArray *findings)
 }
 
 
+/* mdevctl looks for an older definition before it asks us: of two who define one uuid at once the
+ * second would overwrite what the first has written, under the lock, since. */
+static gboolean
+is_defined_twice(Session *session)
+{
+    g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", session->uuid, NULL);
+
+    if (strcmp(session->call->action, "define") != 0 || !ap_root_exists(session->root, path))
+        return FALSE;
+    fprintf(stderr, "mdev %s is defined already\n  change it with `mdevctl modify`\n",
+            session->uuid);
+    return TRUE;
+}
+
+
 static int
 judge_definition(Session *session)
 {
-    g_autoptr(ApInventory) inventory = load_inventory(session, TRUE);
     gboolean is_modify = strcmp(session->call->action, "modify") == 0;
-    g_autoptr(GPtrArray) findings = ap_change_check_definition(
-        inventory, session->root, session->uuid, session->def, is_modify);
+    g_autoptr(GPtrArray) findings = NULL;
 
+    if (is_defined_twice(session))
+        return 1;
+    findings = ap_change_check_definition(load_inventory(session, TRUE), session->root,
+                                          session->uuid, session->def, is_modify);
     return conclude(session, findings);
 }
 
@@ -134,7 +156,7 @@ static int
 judge_start(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
-    g_autoptr(ApInventory) inventory = load_inventory(session, FALSE);
+    ApInventory *inventory = load_inventory(session, FALSE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_START));
 
@@ -146,7 +168,7 @@ static int
 judge_stop(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .active = TRUE };
-    g_autoptr(ApInventory) inventory = load_inventory(session, FALSE);
+    ApInventory *inventory = load_inventory(session, FALSE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_STOP));
 
@@ -157,7 +179,7 @@ judge_stop(Session *session)
 static int
 change_live(Session *session)
 {
-    g_autoptr(ApInventory) inventory = load_inventory(session, TRUE);
+    ApInventory *inventory = load_inventory(session, TRUE);
     g_autoptr(GPtrArray) findings =
         ap_change_check_live(inventory, session->uuid, session->def);
     g_autoptr(GError) error = NULL;
@@ -227,8 +249,11 @@ judge_change(Session *session)
 {
     const char *action = session->call->action;
     gboolean live = strcmp(session->call->event, "live") == 0;
+    gboolean becomes_manual =
+        strcmp(action, "modify") == 0 && !live &&
+        ap_change_only_becomes_manual(session->root, session->uuid, session->def);
     gboolean harmless = strcmp(action, "stop") == 0 || strcmp(action, "undefine") == 0 ||
-                        (strcmp(action, "modify") == 0 && !live && ap_change_only_becomes_manual(session->root, session->uuid, session->def));
+                        becomes_manual;
     g_autoptr(GError) error = NULL;
 
     if (!load_config(session, !harmless, &error) || !take_lock(session, &error) ||

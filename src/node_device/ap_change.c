@@ -19,16 +19,6 @@ concerns_autostart(ApInventory *inventory, const ApFinding *finding)
 }
 
 
-static gboolean
-is_within(const ApMatrix *matrix, const ApMatrix *other)
-{
-    ApMask adapters = ap_mask_minus(&matrix->adapters, &other->adapters);
-    ApMask domains = ap_mask_minus(&matrix->domains, &other->domains);
-
-    return ap_mask_is_empty(&adapters) && ap_mask_is_empty(&domains);
-}
-
-
 /* A change is refused only for what it adds: a host with old overlaps must stay repairable.
  * Nobody knows what a matrix adds to one that cannot be read, unless it only shrinks. */
 static void
@@ -77,7 +67,7 @@ forgive_defined(ApInventory *inventory, const char *uuid, const ApMdevDef *def, 
     forgive_known(findings, still_known,
                   !becomes_auto && old->valid &&
                       ap_mdev_def_replay(def, NULL, NULL, &matrix, NULL) &&
-                      is_within(&matrix, &old->matrix));
+                      ap_matrix_is_within(&matrix, &old->matrix));
 }
 
 
@@ -95,7 +85,7 @@ forgive_live(ApInventory *inventory, const char *uuid, const ApMdevDef *def, GPt
     known = ap_conflict_check(inventory, &before, AP_PHASE_BIT(AP_PHASE_LIVE));
     forgive_known(findings, known,
                   ap_mdev_def_replay(def, NULL, NULL, &matrix, NULL) &&
-                      is_within(&matrix, &owner->live));
+                      ap_matrix_is_within(&matrix, &owner->live));
 }
 
 

@@ -8,18 +8,28 @@
 #include "node_device/ap_conflict_priv.h"
 
 
+/* The guest whose running instance has the mdev, else the first that names it. */
 static const ApGuest *
-get_candidate_guest(ApJudge *judge)
+find_guest_of(ApInventory *inventory, const char *uuid)
 {
-    const ApOwner *owner;
+    GPtrArray *guests = ap_inventory_get_guests_of(inventory, uuid);
 
-    if (judge->candidate->guest)
-        return judge->candidate->guest;
-    ap_inventory_get_guests(judge->inventory);
-    owner = judge->candidate->uuid
-                ? ap_inventory_find(judge->inventory, judge->candidate->uuid)
-                : NULL;
-    return owner ? owner->guest : NULL;
+    for (guint i = 0; guests && i < guests->len; i++) {
+        if (ap_guest_holds(guests->pdata[i], uuid))
+            return guests->pdata[i];
+    }
+    return guests ? guests->pdata[0] : NULL;
+}
+
+
+const ApGuest *
+ap_judge_get_guest(ApJudge *judge)
+{
+    const ApCandidate *candidate = judge->candidate;
+
+    if (candidate->guest)
+        return candidate->guest;
+    return candidate->uuid ? find_guest_of(judge->inventory, candidate->uuid) : NULL;
 }
 
 
@@ -28,7 +38,10 @@ ap_judge_report_other(ApJudge *judge, ApCode code, ApSeverity severity, const Ap
                       const char *other_mdev, const ApGuest *other_guest, char *message,
                       char *hint)
 {
-    const ApGuest *guest = get_candidate_guest(judge);
+    /* What cannot be read concerns the host: no guest need be looked for to say so. */
+    gboolean may_ask =
+        code != AP_CODE_UNREADABLE || ap_inventory_has_guests(judge->inventory);
+    const ApGuest *guest = may_ask ? ap_judge_get_guest(judge) : judge->candidate->guest;
     const char *mdevs[] = { judge->candidate->uuid, other_mdev };
     const char *guests[] = { guest ? guest->name : NULL, other_guest ? other_guest->name : NULL };
     ApFinding *finding;
@@ -92,21 +105,12 @@ ap_judge_say(const ApApqnSet *apqns, const char *rest, ...)
 static ApMask
 get_free_domains(ApJudge *judge, guint adapter)
 {
-    GPtrArray *owners = ap_inventory_get_owners(judge->inventory);
-    ApMask candidates = judge->host->domains;
+    const ApApqnSet *used = ap_inventory_get_used(judge->inventory);
+    ApMask candidates = ap_mask_minus(&judge->host->domains, &used->domains[adapter]);
     ApMask free_domains;
 
     if (!ap_mask_has(&judge->host->adapters, adapter))
         return (ApMask){ 0 };
-    for (guint i = 0; i < owners->len; i++) {
-        const ApOwner *owner = owners->pdata[i];
-        const ApMatrix *defined = owner->definition ? &owner->definition->matrix : NULL;
-
-        if (ap_mask_has(&owner->live.adapters, adapter))
-            candidates = ap_mask_minus(&candidates, &owner->live.domains);
-        if (defined && ap_mask_has(&defined->adapters, adapter))
-            candidates = ap_mask_minus(&candidates, &defined->domains);
-    }
     free_domains = candidates;
     for (int d = ap_mask_next(&candidates, 0); d >= 0; d = ap_mask_next(&candidates, d + 1)) {
         if (ap_host_owns(judge->host, (ApApqn){ adapter, d }))
@@ -186,27 +190,14 @@ ap_judge_by_phase(const ApJudge *judge, ApSeverity define, ApSeverity start, ApS
 }
 
 
-/* The guest whose running instance has the mdev. */
-static const ApGuest *
-find_holder(ApJudge *judge, const char *uuid)
-{
-    GPtrArray *guests = ap_inventory_get_guests_of(judge->inventory, uuid);
-
-    for (guint i = 0; guests && i < guests->len; i++) {
-        if (ap_guest_holds(guests->pdata[i], uuid))
-            return guests->pdata[i];
-    }
-    return NULL;
-}
-
-
 /* Somebody has it now: removing it would take it from under a running guest. */
 static void
 judge_busy(ApJudge *judge)
 {
     const char *uuid = judge->candidate->uuid;
     const ApActiveMdev *mdev = uuid ? ap_host_find_mdev(judge->host, uuid) : NULL;
-    const ApGuest *holder = uuid ? find_holder(judge, uuid) : NULL;
+    const ApGuest *guest = ap_judge_get_guest(judge);
+    const ApGuest *holder = guest && uuid && ap_guest_holds(guest, uuid) ? guest : NULL;
 
     if (!holder && (!mdev || !ap_host_is_in_use(judge->host, mdev)))
         return;
@@ -249,14 +240,14 @@ judge_bus(ApJudge *judge)
 
     if (!what)
         return;
-    ap_judge_report(judge, AP_CODE_UNREADABLE,
-                    ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_REJECT,
-                                      AP_SEVERITY_REJECT),
-                    NULL, NULL,
-                    g_strdup_printf("this host has no %s now: the matrix is judged against the "
-                                    "other definitions alone",
-                                    what),
-                    g_strdup("modprobe vfio_ap"));
+    ap_judge_report_other(judge, AP_CODE_UNREADABLE,
+                          ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_REJECT,
+                                            AP_SEVERITY_REJECT),
+                          NULL, NULL, NULL,
+                          g_strdup_printf("this host has no %s now: nothing can start, and "
+                                          "definitions are judged against each other alone",
+                                          what),
+                          g_strdup("modprobe vfio_ap"));
 }
 
 
@@ -293,6 +284,7 @@ judge_matrix(ApJudge *judge)
     ap_judge_shared_mdev(judge);
     ap_judge_host(judge);
     ap_judge_control(judge);
+    ap_judge_previous_owner(judge);
 }
 
 
@@ -310,7 +302,10 @@ judge_phases(ApInventory *inventory, const ApCandidate *candidate, guint phases,
             judge_busy(&judge);
             continue;
         }
-        judge_matrix(&judge);
+        if (phase != AP_PHASE_FREE)
+            judge_matrix(&judge);
+        else if (ap_judge_steps(&judge))
+            ap_judge_needs(&judge);
         if (!audit)
             judge_surroundings(&judge);
     }
@@ -351,29 +346,60 @@ get_named_mdev(ApInventory *inventory, const ApGuest *guest, const char *uuid,
 }
 
 
+/* Whether some file that would tell what the mdev holds cannot be read. */
+static gboolean
+is_unreadable(ApInventory *inventory, const char *uuid)
+{
+    GPtrArray *problems = ap_inventory_get_problems(inventory);
+
+    for (guint i = 0; i < problems->len; i++) {
+        const ApProblem *problem = problems->pdata[i];
+
+        if (g_strcmp0(problem->mdev, uuid) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+
+/* A guest names an mdev of which nothing is known. */
+static void
+judge_unknown_mdev(ApJudge *judge)
+{
+    const char *uuid = judge->candidate->uuid;
+
+    ap_judge_shared_mdev(judge);
+    if (is_unreadable(judge->inventory, uuid)) {
+        if (!judge->audit)
+            judge_problems(judge);
+        return;
+    }
+    ap_judge_report(judge, AP_CODE_EMPTY, AP_SEVERITY_REJECT, NULL, NULL,
+                    g_strdup_printf("guest '%s' names mdev %s, which is neither active nor "
+                                    "defined",
+                                    judge->candidate->guest->name, uuid),
+                    g_strdup("define it, or name another: virsh nodedev-list --all --cap mdev"));
+}
+
+
 /* What of a guest is no question of a matrix. */
 static void
-judge_guest_itself(ApInventory *inventory, const ApGuest *guest, GPtrArray *findings)
+judge_guest_itself(ApInventory *inventory, const ApGuest *guest, gboolean audit,
+                   GPtrArray *findings)
 {
     for (guint i = 0; i < guest->mdevs->len; i++) {
         const char *uuid = guest->mdevs->pdata[i];
         ApCandidate candidate = { .uuid = uuid, .guest = guest };
         ApJudge judge = make_judge(inventory, &candidate, AP_PHASE_GUEST, findings);
 
+        judge.audit = audit;
         if (i == 1)
             ap_judge_report(&judge, AP_CODE_TOO_MANY, AP_SEVERITY_REJECT, NULL, NULL,
                             g_strdup_printf("guest '%s' has %u vfio-ap hostdevs; it can have one",
                                             guest->name, guest->mdevs->len),
                             g_strdup("put all its queues into one matrix"));
-        if (ap_inventory_find(inventory, uuid))
-            continue;
-        ap_judge_report(&judge, AP_CODE_EMPTY, AP_SEVERITY_REJECT, NULL, NULL,
-                        g_strdup_printf("guest '%s' names mdev %s, which is neither active nor "
-                                        "defined",
-                                        guest->name, uuid),
-                        g_strdup("define it, or name another: virsh nodedev-list --all --cap "
-                                 "mdev"));
-        ap_judge_shared_mdev(&judge);
+        if (!ap_inventory_find(inventory, uuid))
+            judge_unknown_mdev(&judge);
     }
 }
 
@@ -390,7 +416,7 @@ judge_guest(ApInventory *inventory, const ApGuest *guest, guint phases, gboolean
             judge_phases(inventory, &candidate, phases ? phases : natural, audit, findings);
     }
     if (phases == 0 || phases & AP_PHASE_BIT(AP_PHASE_GUEST))
-        judge_guest_itself(inventory, guest, findings);
+        judge_guest_itself(inventory, guest, audit, findings);
 }
 
 

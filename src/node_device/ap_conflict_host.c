@@ -6,13 +6,6 @@
 #include "node_device/ap_conflict_priv.h"
 
 
-static gboolean
-is_set_empty(const ApApqnSet *set)
-{
-    return ap_apqn_set_count(set) == 0;
-}
-
-
 static void
 judge_size(ApJudge *judge)
 {
@@ -161,14 +154,15 @@ judge_owned(ApJudge *judge)
 
     ap_host_owns_any(judge->host, &judge->matrix, &owned);
     ap_apqn_set_add_all(&judge->said, &owned);
-    if (autostart && judge->phase == AP_PHASE_DEFINE && judge->host->masks_known) {
+    if (autostart && judge->phase == AP_PHASE_DEFINE &&
+        (judge->host->masks_known || judge->host->boot_rule)) {
         ApApqnSet at_boot_set = { 0 };
 
         get_boot_owned(judge, &owned, &at_boot_set);
-        at_boot = !is_set_empty(&at_boot_set);
+        at_boot = !ap_apqn_set_is_empty(&at_boot_set);
         ap_apqn_set_add_all(&owned, &at_boot_set);
     }
-    if (is_set_empty(&owned))
+    if (ap_apqn_set_is_empty(&owned))
         return;
     message = ap_judge_say(&owned, at_boot ? "belongs to the host's own drivers after a boot, but "
                                              "the matrix is to start then"
@@ -238,27 +232,24 @@ name_culprits(ApJudge *judge, const ApApqnSet *lost, const ApMask *domains, gboo
 }
 
 
-/* What of the matrix the guest does not get although the LPAR has it. */
-static void
+/* What of the matrix the guest does not get although the LPAR has it. Returns whether the kernel
+ * could have told of an active matrix, but was not asked. */
+static gboolean
 get_lost(ApJudge *judge, const ApMask *adapters, const ApMask *domains, ApApqnSet *ret_lost)
 {
     const ApCandidate *candidate = judge->candidate;
     const ApActiveMdev *mdev =
         candidate->active ? ap_host_find_mdev(judge->host, candidate->uuid) : NULL;
+    gboolean is_read = FALSE;
     ApApqnSet visible;
 
-    if (mdev && ap_matrix_equal(&mdev->matrix, &judge->matrix) &&
-        ap_host_read_guest_matrix(judge->host, mdev, &visible)) {
-        ap_apqn_set_add(ret_lost, adapters, domains);
-        ap_apqn_set_remove_all(ret_lost, &visible);
-        return;
-    }
-    for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1)) {
-        g_autofree char *culprit = find_culprit(judge->host, a, domains);
-
-        if (culprit)
-            ret_lost->domains[a] = *domains;
-    }
+    if (mdev && ap_matrix_equal(&mdev->matrix, &judge->matrix))
+        is_read = ap_host_read_guest_matrix(judge->host, mdev, &visible);
+    if (!is_read)
+        ap_host_compute_guest_matrix(judge->host, &judge->matrix, &visible);
+    ap_apqn_set_add(ret_lost, adapters, domains);
+    ap_apqn_set_remove_all(ret_lost, &visible);
+    return mdev && !is_read;
 }
 
 
@@ -284,53 +275,44 @@ judge_filtered(ApJudge *judge)
     ApApqnSet lost = { 0 };
     ApSeverity severity;
     g_autofree char *culprits = NULL;
+    g_autofree char *said = NULL;
     gboolean nothing_left;
+    gboolean computed;
     gboolean stale;
 
-    get_lost(judge, &adapters, &domains, &lost);
+    computed = get_lost(judge, &adapters, &domains, &lost);
     nothing_left = ap_apqn_set_count(&lost) == total && ap_matrix_count_apqns(&judge->matrix) > 0;
     ap_apqn_set_remove_all(&lost, &judge->said);
-    if (is_set_empty(&lost) && !(nothing_left && total == 0 && judge->phase == AP_PHASE_GUEST))
+    if (ap_apqn_set_is_empty(&lost) &&
+        !(nothing_left && total == 0 && judge->phase == AP_PHASE_GUEST))
         return;
     severity = judge->phase == AP_PHASE_GUEST && nothing_left ? AP_SEVERITY_REJECT
                                                               : AP_SEVERITY_WARN;
     culprits = name_culprits(judge, &lost, &domains, &stale);
+    if (total == 0)
+        said = g_strdup("the guest would see no queue: none of them is in this LPAR");
+    else
+        said = ap_judge_say(&lost, "is hidden from the guest, with its adapter%s%s",
+                            computed ? " (computed)" : "",
+                            nothing_left ? "; nothing is left" : "");
     ap_judge_report(judge, AP_CODE_FILTERED, severity, &lost, NULL,
-                    total == 0
-                        ? g_strdup("the guest would see no queue: none of them is in this LPAR")
-                        : ap_judge_say(&lost, "is hidden from the guest, with its adapter%s%s",
-                                       nothing_left ? "; nothing is left" : "", culprits),
+                    g_strconcat(said, culprits, NULL),
                     suggest_unhide(judge, stale));
 }
 
 
-/* Why the queues of a card are of no use now; NULL if they are. */
-static const char *
-why_unusable(int configured, int checkstopped)
-{
-    if (checkstopped == 1)
-        return "checkstopped";
-    return configured == 0 ? "deconfigured" : NULL;
-}
-
-
+/* Adds the queues of the adapter that are of no use to @set; returns why they are. */
 static const char *
 find_unusable(ApJudge *judge, guint adapter, const ApMask *domains, ApApqnSet *set)
 {
-    g_autoptr(ApCard) card = ap_host_read_card(judge->host, adapter);
-    const char *why = card ? why_unusable(card->configured, card->checkstopped) : NULL;
+    const char *why = NULL;
 
-    if (why) {
-        set->domains[adapter] = *domains;
-        return why;
-    }
     for (int d = ap_mask_next(domains, 0); d >= 0; d = ap_mask_next(domains, d + 1)) {
-        g_autoptr(ApQueue) queue = ap_host_read_queue(judge->host, (ApApqn){ adapter, d });
-        const char *own = queue ? why_unusable(queue->configured, queue->checkstopped) : NULL;
+        const char *own = ap_host_why_unusable(judge->host, (ApApqn){ adapter, d });
 
         if (!own)
             continue;
-        why = own;
+        why = why && why != own ? "deconfigured or checkstopped" : own;
         ap_mask_set(&set->domains[adapter], d);
     }
     return why;
@@ -348,9 +330,10 @@ judge_usable(ApJudge *judge)
     for (int a = ap_mask_next(&adapters, 0); a >= 0; a = ap_mask_next(&adapters, a + 1)) {
         const char *own = find_unusable(judge, a, &domains, &set);
 
-        why = own ? own : why;
+        if (own)
+            why = why && why != own ? "deconfigured or checkstopped" : own;
     }
-    if (is_set_empty(&set))
+    if (ap_apqn_set_is_empty(&set))
         return;
     ap_judge_report(judge, AP_CODE_UNUSABLE, AP_SEVERITY_WARN, &set, NULL,
                     ap_judge_say(&set, "is %s: the guest sees it and cannot use it", why),

@@ -16,6 +16,11 @@ typedef struct {
     GPtrArray *findings;
 } ApJudge;
 
+/* The guest of the candidate: the one that is judged, else the one that holds its mdev or names it;
+ * NULL if there is none or it cannot be known. */
+const ApGuest *
+ap_judge_get_guest(ApJudge *judge);
+
 /* Adds a finding, unless the configuration allows it. @apqns may be NULL, @other too; takes over
  * @message and @hint (NULL: ""). */
 void
@@ -52,6 +57,14 @@ ap_judge_host(ApJudge *judge);
 /* ap_conflict_host.c: masks and driver_override at the same time. */
 void
 ap_judge_binding(ApJudge *judge);
+
+/* ap_conflict_keys.c: the queues served another guest before. */
+void
+ap_judge_previous_owner(ApJudge *judge);
+
+/* ap_conflict_keys.c: the host cannot do without the queues that it is to give away. */
+void
+ap_judge_needs(ApJudge *judge);
 
 /* ap_conflict_step.c: the steps that lead to the matrix; FALSE if one cannot be taken. */
 gboolean

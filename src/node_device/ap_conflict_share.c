@@ -15,34 +15,30 @@ is_claimed(ApJudge *judge, const ApOwner *owner)
 }
 
 
-static gboolean
-both_autostart(const ApJudge *judge, const ApOwner *owner)
+/* The guest of the mdev that libvirt starts at boot. */
+static const ApGuest *
+find_autostart_guest(ApJudge *judge, const char *uuid)
 {
-    return judge->candidate->guest && judge->candidate->guest->autostart && owner->guest &&
-           owner->guest->autostart;
+    GPtrArray *guests = uuid ? ap_inventory_get_guests_of(judge->inventory, uuid) : NULL;
+
+    for (guint i = 0; guests && i < guests->len; i++) {
+        const ApGuest *guest = guests->pdata[i];
+
+        if (guest->autostart)
+            return guest;
+    }
+    return NULL;
 }
 
 
-/* Which sharing code applies to an mdev with shared APQNs, and how severe it is. */
-static ApCode
-choose_code(ApJudge *judge, const ApOwner *owner, gboolean live, ApSeverity *ret_severity)
+static gboolean
+is_autostart(ApJudge *judge)
 {
-    ApSeverity define = is_claimed(judge, owner) ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN;
+    const ApGuest *guest = judge->candidate->guest;
 
-    if (live) {
-        *ret_severity =
-            ap_judge_by_phase(judge, define, AP_SEVERITY_REJECT, AP_SEVERITY_REJECT);
-        return AP_CODE_IN_USE;
-    }
-    if (judge->phase == AP_PHASE_GUEST && owner->guest) {
-        gboolean held = ap_guest_holds(owner->guest, owner->uuid);
-
-        *ret_severity = held ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN;
-        if (held || both_autostart(judge, owner))
-            return AP_CODE_GUEST_OVERLAP;
-    }
-    *ret_severity = ap_judge_by_phase(judge, define, AP_SEVERITY_WARN, AP_SEVERITY_WARN);
-    return AP_CODE_DEFINED_ELSEWHERE;
+    if (guest)
+        return guest->autostart;
+    return find_autostart_guest(judge, judge->candidate->uuid) != NULL;
 }
 
 
@@ -66,16 +62,43 @@ say_shared(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
 
 
 static void
+report_shared(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *shared,
+              const ApOwner *owner, const ApGuest *guest, const char *otherwise)
+{
+    ap_judge_report_other(judge, code, severity, shared, owner->uuid, guest,
+                          say_shared(judge, shared, owner), ap_judge_suggest(judge, otherwise));
+}
+
+
+/* The other's guest holds its matrix though sysfs does not show it (any more), or both guests start
+ * at boot. */
+static void
+share_with_guest(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
+{
+    gboolean held = owner->guest && ap_guest_holds(owner->guest, owner->uuid);
+    const ApGuest *other = held ? owner->guest : find_autostart_guest(judge, owner->uuid);
+
+    if (!other || (!held && !is_autostart(judge)))
+        return;
+    report_shared(judge, AP_CODE_GUEST_OVERLAP,
+                  ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_ALLOW,
+                                    held ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN),
+                  shared, owner, other, "or change that guest's matrix first");
+}
+
+
+/* Every code that applies is reported: the configuration can change each, and of those that are
+ * left the strongest stays. */
+static void
 share_with(const ApOwner *owner, gpointer data)
 {
     ApJudge *judge = data;
     const ApDefinition *definition = owner->definition;
     gboolean live = owner->active && ap_matrix_overlaps(&judge->matrix, &owner->live);
     gboolean defined = definition && ap_matrix_overlaps(&judge->matrix, &definition->matrix);
+    ApSeverity define;
     ApApqnSet shared = { 0 };
-    ApSeverity severity;
     ApMatrix common;
-    ApCode code;
 
     if (!live && !defined)
         return;
@@ -88,10 +111,17 @@ share_with(const ApOwner *owner, gpointer data)
         common = ap_matrix_intersection(&judge->matrix, &definition->matrix);
         ap_apqn_set_add(&shared, &common.adapters, &common.domains);
     }
-    code = choose_code(judge, owner, live, &severity);
-    ap_judge_report(judge, code, severity, &shared, owner, say_shared(judge, &shared, owner),
-                    ap_judge_suggest(judge, live ? "or stop that mdev first"
-                                                 : "or change that definition first"));
+    define = is_claimed(judge, owner) ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN;
+    if (live) {
+        report_shared(judge, AP_CODE_IN_USE,
+                      ap_judge_by_phase(judge, define, AP_SEVERITY_REJECT, AP_SEVERITY_REJECT),
+                      &shared, owner, owner->guest, "or stop that mdev first");
+        return;
+    }
+    report_shared(judge, AP_CODE_DEFINED_ELSEWHERE,
+                  ap_judge_by_phase(judge, define, AP_SEVERITY_WARN, AP_SEVERITY_WARN), &shared,
+                  owner, owner->guest, "or change that definition first");
+    share_with_guest(judge, &shared, owner);
 }
 
 
@@ -128,21 +158,21 @@ void
 ap_judge_shared_mdev(ApJudge *judge)
 {
     const char *uuid = judge->candidate->uuid;
-    const ApGuest *guest = judge->candidate->guest;
+    const ApGuest *guest;
     GPtrArray *guests;
 
     if (!uuid || (judge->phase != AP_PHASE_DEFINE && judge->phase != AP_PHASE_GUEST))
         return;
+    /* Only a warning here: the callout does not read all guests for it, virt-ap has read them. */
+    if (judge->phase == AP_PHASE_DEFINE && !ap_inventory_has_guests(judge->inventory))
+        return;
+    guest = ap_judge_get_guest(judge);
     guests = ap_inventory_get_guests_of(judge->inventory, uuid);
     for (guint i = 0; guests && i < guests->len; i++) {
         const ApGuest *other = guests->pdata[i];
 
-        if (guest && strcmp(other->name, guest->name) == 0)
-            continue;
-        if (guest)
+        if (strcmp(other->name, guest->name) != 0)
             report_shared_mdev(judge, guest, other);
-        else
-            guest = other; /* an mdev is judged: its first guest against the others */
     }
 }
 
@@ -154,7 +184,7 @@ without_accelerators(ApHost *host, const ApMask *adapters)
     ApMask result = *adapters;
 
     for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1)) {
-        g_autoptr(ApCard) card = ap_host_read_card(host, a);
+        const ApCard *card = ap_host_get_card(host, a);
 
         if (card && g_strcmp0(card->mode, "accel") == 0)
             ap_mask_clear(&result, a);
@@ -163,118 +193,108 @@ without_accelerators(ApHost *host, const ApMask *adapters)
 }
 
 
-/* The queues of @victim that the control domains of @master reach. */
+/* Adds the queues of @victim that the control domains of @master reach to @set. */
 static void
-get_controlled(ApHost *host, const ApMatrix *master, const ApMatrix *victim, ApApqnSet *ret_set)
+add_controlled(ApHost *host, const ApMatrix *master, const ApMatrix *victim, ApApqnSet *set)
 {
     ApMask adapters = ap_mask_and(&master->adapters, &victim->adapters);
     ApMask control = ap_mask_and(&master->control_domains, &host->control_domains);
     ApMask domains = ap_mask_and(&control, &victim->domains);
 
-    /* A control message goes through a usage domain: without one there is no way. */
-    if (ap_mask_is_empty(&adapters) || ap_mask_is_empty(&domains) ||
-        ap_mask_is_empty(&master->domains))
+    if (ap_mask_is_empty(&adapters) || ap_mask_is_empty(&domains))
         return;
     adapters = without_accelerators(host, &adapters);
-    ap_apqn_set_add(ret_set, &adapters, &domains);
+    ap_apqn_set_add(set, &adapters, &domains);
 }
 
 
+/* @controller and @victim are how messages call the two sides. */
 static void
-report_control(ApJudge *judge, const ApApqnSet *set, const ApOwner *other, const char *whose,
-               gboolean reverse)
+report_control(ApJudge *judge, const ApApqnSet *set, const ApOwner *other, const char *victim,
+               const char *controller)
 {
-    char *message;
-
-    message = reverse ? ap_judge_say(set, "can be administered through the control domains of %s, "
-                                          "which could change its master keys",
-                                     whose)
-                      : ap_judge_say(set, "belongs to %s, and the control domains of this matrix "
-                                          "could change its master keys",
-                                     whose);
-    ap_judge_report(judge, AP_CODE_CONTROL_OVERLAP, AP_SEVERITY_WARN, set, other, message,
+    ap_judge_report(judge, AP_CODE_CONTROL_OVERLAP, AP_SEVERITY_WARN, set, other,
+                    ap_judge_say(set, "belongs to %s, and the control domains of %s could change "
+                                      "its master keys",
+                                 victim, controller),
                     g_strdup("leave those control domains out, unless one administrator is meant "
                              "to set the keys of both"));
 }
 
 
+/* How messages call the candidate. */
+static char *
+describe_candidate(ApJudge *judge)
+{
+    const ApOwner *own =
+        judge->audit ? ap_inventory_find(judge->inventory, judge->candidate->uuid) : NULL;
+
+    return own ? ap_judge_describe_owner(judge, own) : g_strdup("this matrix");
+}
+
+
 static void
-control_against(ApJudge *judge, const ApOwner *owner, const ApMatrix *other)
+add_both_ways(ApJudge *judge, const ApMatrix *other, ApApqnSet *forward, ApApqnSet *reverse)
 {
-    ApApqnSet forward = { 0 };
-    ApApqnSet reverse = { 0 };
-    g_autofree char *name = NULL;
-    gboolean is_reverse;
-
-    get_controlled(judge->host, &judge->matrix, other, &forward);
-    get_controlled(judge->host, other, &judge->matrix, &reverse);
-    is_reverse = ap_apqn_set_count(&forward) == 0;
-    if (is_reverse && ap_apqn_set_count(&reverse) == 0)
-        return;
-    name = ap_judge_describe_owner(judge, owner);
-    report_control(judge, is_reverse ? &reverse : &forward, owner, name, is_reverse);
+    add_controlled(judge->host, &judge->matrix, other, forward);
+    add_controlled(judge->host, other, &judge->matrix, reverse);
 }
 
 
-/* What of another mdev counts: while a definition is judged, others that are only defined too. */
-static const ApMatrix *
-get_other_matrix(const ApJudge *judge, const ApOwner *owner)
-{
-    if (owner->active)
-        return &owner->live;
-    if (judge->phase == AP_PHASE_DEFINE && owner->definition)
-        return &owner->definition->matrix;
-    return NULL;
-}
-
-
+/* Of another mdev counts what it holds; while a definition is judged, its definition too. */
 static void
 control_with(const ApOwner *owner, gpointer data)
 {
     ApJudge *judge = data;
-    const ApMatrix *other = get_other_matrix(judge, owner);
+    g_autofree char *own_name = NULL;
+    g_autofree char *name = NULL;
+    ApApqnSet forward = { 0 };
+    ApApqnSet reverse = { 0 };
+    gboolean is_reverse;
 
-    if (other)
-        control_against(judge, owner, other);
-}
-
-
-/* The same, where the candidate controls nothing of the other: else it was told already. */
-static void
-controlled_by(const ApOwner *owner, gpointer data)
-{
-    ApJudge *judge = data;
-    const ApMatrix *other = get_other_matrix(judge, owner);
-
-    if (other && !ap_mask_intersects(&judge->matrix.control_domains, &other->domains))
-        control_against(judge, owner, other);
+    if (owner->active)
+        add_both_ways(judge, &owner->live, &forward, &reverse);
+    if (judge->phase == AP_PHASE_DEFINE && owner->definition)
+        add_both_ways(judge, &owner->definition->matrix, &forward, &reverse);
+    is_reverse = ap_apqn_set_is_empty(&forward);
+    if (is_reverse && ap_apqn_set_is_empty(&reverse))
+        return;
+    own_name = describe_candidate(judge);
+    name = ap_judge_describe_owner(judge, owner);
+    if (is_reverse)
+        report_control(judge, &reverse, owner, own_name, name);
+    else
+        report_control(judge, &forward, owner, name, own_name);
 }
 
 
 static void
 control_against_host(ApJudge *judge)
 {
-    ApMatrix host = {
+    const ApMatrix host = {
         .adapters = ap_mask_and(&judge->host->apmask, &judge->host->adapters),
         .domains = ap_mask_and(&judge->host->aqmask, &judge->host->domains),
     };
+    g_autofree char *own_name = NULL;
     ApApqnSet controlled = { 0 };
     ApApqnSet owned;
     ApMatrix reach = { .adapters = host.adapters, .domains = host.domains };
 
     if (!judge->host->masks_known || ap_mask_is_empty(&judge->matrix.control_domains))
         return;
-    get_controlled(judge->host, &judge->matrix, &host, &controlled);
+    add_controlled(judge->host, &judge->matrix, &host, &controlled);
     /* With driver_override the masks alone do not say what is the host's. */
     reach.adapters = ap_mask_and(&reach.adapters, &judge->matrix.adapters);
     reach.domains = ap_mask_and(&reach.domains, &judge->matrix.control_domains);
-    if (ap_apqn_set_count(&controlled) == 0 ||
+    if (ap_apqn_set_is_empty(&controlled) ||
         !ap_host_owns_any(judge->host, &reach, &owned))
         return;
     for (guint a = 0; a <= AP_ID_MAX; a++)
         controlled.domains[a] = ap_mask_and(&controlled.domains[a], &owned.domains[a]);
-    if (ap_apqn_set_count(&controlled) > 0)
-        report_control(judge, &controlled, NULL, "the host", FALSE);
+    if (ap_apqn_set_is_empty(&controlled))
+        return;
+    own_name = describe_candidate(judge);
+    report_control(judge, &controlled, NULL, "the host", own_name);
 }
 
 
@@ -287,6 +307,6 @@ ap_judge_control(ApJudge *judge)
     ap_inventory_foreach_overlap(judge->inventory, &matrix->adapters, &matrix->control_domains,
                                  uuid, control_with, judge);
     ap_inventory_foreach_control(judge->inventory, &matrix->adapters, &matrix->domains, uuid,
-                                 controlled_by, judge);
+                                 control_with, judge);
     control_against_host(judge);
 }

@@ -34,12 +34,14 @@ exceeds_limits(const ApHost *host, const ApMatrix *matrix)
 static const ApActiveMdev *
 find_passing_conflict(const ApJudge *judge, const ApMatrix *matrix)
 {
+    if (ap_matrix_is_within(matrix, &judge->matrix))
+        return NULL;
     for (guint i = 0; i < judge->host->mdevs->len; i++) {
         const ApActiveMdev *mdev = judge->host->mdevs->pdata[i];
 
-        if (g_strcmp0(mdev->uuid, judge->candidate->uuid) != 0 &&
-            ap_matrix_overlaps(matrix, &mdev->matrix) &&
-            !ap_matrix_overlaps(&judge->matrix, &mdev->matrix))
+        if (ap_matrix_overlaps(matrix, &mdev->matrix) &&
+            !ap_matrix_overlaps(&judge->matrix, &mdev->matrix) &&
+            g_strcmp0(mdev->uuid, judge->candidate->uuid) != 0)
             return mdev;
     }
     return NULL;
@@ -63,15 +65,18 @@ unassigns_beyond(const ApHost *host, const ApMdevAttr *attr)
 static char *
 find_reason(const ApJudge *judge, const ApMdevAttr *attr, const ApMatrix *matrix)
 {
-    const ApActiveMdev *mdev = find_passing_conflict(judge, matrix);
+    const ApActiveMdev *mdev;
 
-    if (mdev)
-        return g_strdup_printf("in between it takes a queue of mdev %s", mdev->uuid);
-    if (ap_host_owns_any(judge->host, matrix, NULL) &&
-        !ap_host_owns_any(judge->host, &judge->matrix, NULL))
-        return g_strdup("in between it takes a queue of the host's own drivers");
-    if (exceeds_limits(judge->host, matrix) && !exceeds_limits(judge->host, &judge->matrix))
-        return g_strdup("in between it takes an id above what this machine has");
+    if (!ap_matrix_is_subset(matrix, &judge->matrix)) {
+        mdev = find_passing_conflict(judge, matrix);
+        if (mdev)
+            return g_strdup_printf("in between it takes a queue of mdev %s", mdev->uuid);
+        if (ap_host_owns_any(judge->host, matrix, NULL) &&
+            !ap_host_owns_any(judge->host, &judge->matrix, NULL))
+            return g_strdup("in between it takes a queue of the host's own drivers");
+        if (exceeds_limits(judge->host, matrix) && !exceeds_limits(judge->host, &judge->matrix))
+            return g_strdup("in between it takes an id above what this machine has");
+    }
     if (unassigns_beyond(judge->host, attr))
         return g_strdup("the id is above what this machine has");
     if (strcmp(attr->name, "ap_config") == 0 && judge->host->has_vfio_ap &&

@@ -102,6 +102,28 @@ compare_definitions(gconstpointer a, gconstpointer b)
 }
 
 
+/* File names are UUIDs of any case, so two can be one mdev's. Which of them counts is chance for
+ * mdevctl too; here it is the one that was read last. */
+static void
+find_duplicates(const ApRoot *root, const GPtrArray *definitions, GPtrArray *problems)
+{
+    for (guint i = 1; i < definitions->len; i++) {
+        const ApDefinition *before = definitions->pdata[i - 1];
+        const ApDefinition *definition = definitions->pdata[i];
+        g_autofree char *full = NULL;
+
+        if (strcmp(before->uuid, definition->uuid) != 0)
+            continue;
+        full = ap_root_describe(root, AP_DEFS_DIR);
+        ap_problem_add(problems,
+                       g_error_new(AP_ERROR, AP_ERROR_IO,
+                                   "%s: two files define mdev %s, in upper and in lower case",
+                                   full, definition->uuid),
+                       definition->uuid, FALSE);
+    }
+}
+
+
 GPtrArray *
 ap_defs_load(const ApRoot *root, GPtrArray *problems)
 {
@@ -119,5 +141,6 @@ ap_defs_load(const ApRoot *root, GPtrArray *problems)
     while ((name = ap_dir_next(dir)))
         load_one(root, dir, name, definitions, problems);
     g_ptr_array_sort(definitions, compare_definitions);
+    find_duplicates(root, definitions, problems);
     return definitions;
 }

@@ -57,9 +57,9 @@ ap_driver_free(ApDriver *driver);
  *
  * Writes the definition, a new one or instead of one that is there, whose autostart it keeps.
  *
- * Errors of this and the other verbs: AP_ERROR_LOCKED, AP_ERROR_CONFIG, AP_ERROR_REFUSED (an open
- *   journal, the kernel, or a definition that somebody else changed meanwhile), AP_ERROR_NOT_FOUND,
- *   AP_ERROR_NO_BUS, AP_ERROR_IO. Nothing was changed then, or the message says otherwise.
+ * Errors: AP_ERROR_LOCKED, AP_ERROR_CONFIG, AP_ERROR_REFUSED (an open journal, the kernel, or a
+ *   definition that somebody else changed meanwhile), AP_ERROR_NOT_FOUND, AP_ERROR_NO_BUS,
+ *   AP_ERROR_IO. Nothing was changed then, or the message says otherwise.
  *
  * Returns: FALSE if it failed; TRUE if it was done, or refused by the rules.
  */

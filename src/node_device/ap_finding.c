@@ -36,7 +36,17 @@ is_sharing(ApCode code)
 }
 
 
-/* Whether only one of the two is to be said. Two guests on one mdev are two owners. */
+/* Whether a finding is about its guest more than about its mdev. */
+static gboolean
+is_about_guest(const ApFinding *finding)
+{
+    return finding->code == AP_CODE_EMPTY || finding->code == AP_CODE_TOO_MANY ||
+           finding->code == AP_CODE_PREVIOUS_OWNER;
+}
+
+
+/* Whether only one of the two is to be said. Two mdevs are one pair, whoever names them; two guests
+ * on one mdev are two owners. */
 static gboolean
 is_same_subject(const ApFinding *a, const ApFinding *b)
 {
@@ -46,6 +56,8 @@ is_same_subject(const ApFinding *a, const ApFinding *b)
         return FALSE;
     if (a->code == AP_CODE_UNREADABLE || a->code == AP_CODE_BAD_STEP)
         return strcmp(a->message, b->message) == 0;
+    if (!is_about_guest(a) && g_strcmp0(a->mdev, a->other_mdev) != 0)
+        return TRUE;
     return g_strcmp0(a->guest, b->guest) == 0 && g_strcmp0(a->other_guest, b->other_guest) == 0;
 }
 
@@ -84,6 +96,13 @@ compare_findings(gconstpointer a, gconstpointer b)
     if (order == 0)
         order = strcmp(first->message, second->message);
     return order;
+}
+
+
+void
+ap_finding_list_sort(GPtrArray *findings)
+{
+    g_ptr_array_sort(findings, compare_findings);
 }
 
 
@@ -144,7 +163,7 @@ ap_finding_list_settle(GPtrArray *findings)
         g_ptr_array_add(findings, finding);
         g_free(key);
     }
-    g_ptr_array_sort(findings, compare_findings);
+    ap_finding_list_sort(findings);
 }
 
 

@@ -44,11 +44,20 @@ GPtrArray *
 ap_finding_list_new(void);
 
 /**
+ * ap_finding_list_sort:
+ * @findings: (element-type ApFinding): findings
+ *
+ * Sorts by severity, code, the mdevs and the guests.
+ */
+void
+ap_finding_list_sort(GPtrArray *findings);
+
+/**
  * ap_finding_list_settle:
  * @findings: (element-type ApFinding): what several phases found
  *
  * Leaves one finding per code and pair of owners, the strongest; of the sharing codes one per pair
- * of owners; and sorts by severity, code, the mdevs and the guests.
+ * of owners; and sorts them.
  */
 void
 ap_finding_list_settle(GPtrArray *findings);

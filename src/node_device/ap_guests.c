@@ -126,34 +126,56 @@ ap_guests_to_json(const GPtrArray *guests, const GPtrArray *problems)
 }
 
 
+/* The string @key of @object, NULL if there is none. */
 static const char *
 get_string(JsonObject *object, const char *key)
 {
     JsonObject *value = json_object_object_get(object, key);
 
-    return value ? json_object_get_string(value) : NULL;
+    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
 }
 
 
-static void
+static gboolean
+is_array_of_strings(JsonObject *array)
+{
+    if (!json_object_is_type(array, json_type_array))
+        return FALSE;
+    for (gsize i = 0; i < json_object_array_length(array); i++) {
+        if (!json_object_is_type(json_object_array_get_idx(array, i), json_type_string))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
+static gboolean
 add_mdevs_from_json(ApGuest *guest, JsonObject *array, gboolean held)
 {
-    for (gsize i = 0; array && i < json_object_array_length(array); i++)
+    if (!is_array_of_strings(array))
+        return FALSE;
+    for (gsize i = 0; i < json_object_array_length(array); i++)
         ap_guest_add_mdev(guest, json_object_get_string(json_object_array_get_idx(array, i)),
                           held);
+    return TRUE;
 }
 
 
 static ApGuest *
 guest_from_json(JsonObject *object)
 {
-    ApGuest *guest = ap_guest_new(get_string(object, "name"), get_string(object, "uuid"),
-                                  get_string(object, "state"));
+    const char *name = get_string(object, "name");
+    const char *state = get_string(object, "state");
+    g_autoptr(ApGuest) guest = NULL;
 
+    if (!name || !state)
+        return NULL;
+    guest = ap_guest_new(name, get_string(object, "uuid"), state);
     guest->autostart = json_object_get_boolean(json_object_object_get(object, "autostart"));
-    add_mdevs_from_json(guest, json_object_object_get(object, "mdevs"), FALSE);
-    add_mdevs_from_json(guest, json_object_object_get(object, "held"), TRUE);
-    return guest;
+    if (!add_mdevs_from_json(guest, json_object_object_get(object, "mdevs"), FALSE) ||
+        !add_mdevs_from_json(guest, json_object_object_get(object, "held"), TRUE))
+        return NULL;
+    return g_steal_pointer(&guest);
 }
 
 
@@ -161,16 +183,20 @@ GPtrArray *
 ap_guests_from_json(const char *text, GPtrArray *problems)
 {
     g_autoptr(JsonObject) root = json_tokener_parse(text);
-    JsonObject *guest_array = root ? json_object_object_get(root, "guests") : NULL;
-    JsonObject *problem_array = root ? json_object_object_get(root, "problems") : NULL;
-    GPtrArray *guests;
+    JsonObject *guest_array = json_object_object_get(root, "guests");
+    JsonObject *problem_array = json_object_object_get(root, "problems");
+    g_autoptr(GPtrArray) guests =
+        g_ptr_array_new_with_free_func((GDestroyNotify)ap_guest_free);
 
-    if (!json_object_is_type(guest_array, json_type_array) ||
-        !json_object_is_type(problem_array, json_type_array))
+    if (!json_object_is_type(guest_array, json_type_array) || !is_array_of_strings(problem_array))
         return NULL;
-    guests = g_ptr_array_new_with_free_func((GDestroyNotify)ap_guest_free);
-    for (gsize i = 0; i < json_object_array_length(guest_array); i++)
-        g_ptr_array_add(guests, guest_from_json(json_object_array_get_idx(guest_array, i)));
+    for (gsize i = 0; i < json_object_array_length(guest_array); i++) {
+        ApGuest *guest = guest_from_json(json_object_array_get_idx(guest_array, i));
+
+        if (!guest)
+            return NULL;
+        g_ptr_array_add(guests, guest);
+    }
     for (gsize i = 0; i < json_object_array_length(problem_array); i++) {
         JsonObject *message = json_object_array_get_idx(problem_array, i);
 
@@ -178,5 +204,5 @@ ap_guests_from_json(const char *text, GPtrArray *problems)
                        g_error_new(AP_ERROR, AP_ERROR_IO, "%s", json_object_get_string(message)),
                        NULL, FALSE);
     }
-    return guests;
+    return g_steal_pointer(&guests);
 }

@@ -39,6 +39,20 @@ GPtrArray *
 ap_guests_load(const ApRoot *root, GPtrArray *problems);
 
 /**
+ * ap_guests_is_alive:
+ * @root: a root
+ * @pid: process id in a status file
+ * @uuid: (nullable): the guest's UUID
+ *
+ * libvirt gives QEMU the guest's UUID as an argument, so that another process with the same id is
+ * told from it. A captured host has no /proc; it was looked at when it was captured.
+ *
+ * Returns: whether the QEMU of a status file still runs.
+ */
+gboolean
+ap_guests_is_alive(const ApRoot *root, int pid, const char *uuid);
+
+/**
  * ap_guests_to_json:
  * @guests: (element-type ApGuest): guests
  * @problems: (element-type ApProblem): what could not be read

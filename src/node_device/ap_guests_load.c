@@ -58,21 +58,19 @@ get_guest(Loader *loader, const ApDomainDef *def)
 }
 
 
-/* Whether the QEMU of a status file still runs. libvirt gives it the guest's UUID as an argument,
- * so that another process with the same id is told from it. */
-static gboolean
-is_alive(const Loader *loader, const ApDomainDef *def)
+gboolean
+ap_guests_is_alive(const ApRoot *root, int pid, const char *uuid)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", def->pid);
+    g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", pid);
     g_autofree char *text = NULL;
     gsize length;
 
-    if (!ap_root_exists(loader->root, "/proc/self"))
-        return TRUE; /* a captured host: it was looked at when it was captured */
-    text = ap_root_read(loader->root, path, AP_ROOT_SMALL_MAX, &length, NULL);
+    if (!ap_root_exists(root, "/proc/self"))
+        return TRUE;
+    text = ap_root_read(root, path, AP_ROOT_SMALL_MAX, &length, NULL);
     if (!text)
         return FALSE;
-    return !def->uuid || memmem(text, length, def->uuid, strlen(def->uuid));
+    return !uuid || memmem(text, length, uuid, strlen(uuid));
 }
 
 
@@ -91,7 +89,7 @@ add_status(Loader *loader, const ApDomainDef *def)
 {
     ApGuest *guest;
 
-    if (!is_alive(loader, def))
+    if (!ap_guests_is_alive(loader->root, def->pid, def->uuid))
         return;
     guest = get_guest(loader, def);
     g_free(guest->state);

@@ -11,6 +11,10 @@
 
 #define BUS "/sys/bus/ap"
 
+/* Without APXA, AP extended addressing, ids have 6 and 4 bits. */
+#define NO_APXA_MAX_ADAPTER 63
+#define NO_APXA_MAX_DOMAIN 15
+
 /* Message-security-assist extension 3; without it KVM uses CRYCB format 0. */
 #define FACILITY_MSAX3 "76"
 
@@ -100,6 +104,14 @@ read_host_mask(ApHost *host, const char *path, ApMask *ret_mask)
 }
 
 
+/* @id, but no more than @max; @max where it is unknown. */
+static int
+limit(int id, int max)
+{
+    return id < 0 ? max : MIN(id, max);
+}
+
+
 static void
 read_limits(ApHost *host)
 {
@@ -114,7 +126,12 @@ read_limits(ApHost *host)
         host->apxa = g_strv_contains((const char *const *)words, "APXA");
     } else if (host->max_adapter >= 0 && host->max_domain >= 0) {
         /* Kernels before 6.12 do not say: above 63 or 15 it must be there. */
-        host->apxa = host->max_adapter > 63 || host->max_domain > 15;
+        host->apxa = host->max_adapter > NO_APXA_MAX_ADAPTER ||
+                     host->max_domain > NO_APXA_MAX_DOMAIN;
+    }
+    if (host->apxa == 0) {
+        host->max_adapter = limit(host->max_adapter, NO_APXA_MAX_ADAPTER);
+        host->max_domain = limit(host->max_domain, NO_APXA_MAX_DOMAIN);
     }
 }
 
@@ -185,6 +202,8 @@ ap_host_load(const ApRoot *root)
     host->root = root;
     host->problems = ap_problem_list_new();
     host->drivers = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    host->cards = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)ap_card_free);
+    host->unusable = g_hash_table_new(NULL, NULL);
     host->max_adapter = host->max_domain = host->apxa = -1;
     host->has_bus = ap_root_exists(root, BUS);
     host->has_vfio_ap = ap_root_exists(root, AP_HOST_MATRIX_DIR);
@@ -209,6 +228,8 @@ ap_host_free(ApHost *host)
     g_ptr_array_unref(host->problems);
     g_ptr_array_unref(host->mdevs);
     g_hash_table_unref(host->drivers);
+    g_hash_table_unref(host->cards);
+    g_hash_table_unref(host->unusable);
     g_free(host);
 }
 
@@ -265,11 +286,20 @@ ap_host_owns_any(ApHost *host, const ApMatrix *matrix, ApApqnSet *ret_owned)
 const ApActiveMdev *
 ap_host_find_mdev(const ApHost *host, const char *uuid)
 {
-    for (guint i = 0; i < host->mdevs->len; i++) {
-        const ApActiveMdev *mdev = host->mdevs->pdata[i];
+    guint from = 0;
+    guint to = host->mdevs->len;
 
-        if (strcmp(mdev->uuid, uuid) == 0)
+    while (from < to) {
+        guint middle = (from + to) / 2;
+        const ApActiveMdev *mdev = host->mdevs->pdata[middle];
+        int order = strcmp(uuid, mdev->uuid);
+
+        if (order == 0)
             return mdev;
+        if (order < 0)
+            to = middle;
+        else
+            from = middle + 1;
     }
     return NULL;
 }

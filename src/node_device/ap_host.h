@@ -110,7 +110,9 @@ typedef struct {
 
     /*< private >*/
     const ApRoot *root;
-    GHashTable *drivers;
+    GHashTable *drivers;  /* APQN -> driver */
+    GHashTable *cards;    /* APID -> ApCard */
+    GHashTable *unusable; /* APQN -> why, static */
 } ApHost;
 
 /**
@@ -218,6 +220,18 @@ gboolean
 ap_host_read_guest_matrix(const ApHost *host, const ApActiveMdev *mdev, ApApqnSet *ret_set);
 
 /**
+ * ap_host_compute_guest_matrix:
+ * @host: a host
+ * @matrix: what an mdev holds
+ * @ret_set: (out caller-allocates): the APQNs that its guest should have
+ *
+ * For what the kernel cannot be asked: filters as vfio_ap_mdev_filter_matrix() does, vfio_ap_ops.c,
+ * by the LPAR's masks and the queues' drivers. A stale filter it does not see.
+ */
+void
+ap_host_compute_guest_matrix(ApHost *host, const ApMatrix *matrix, ApApqnSet *ret_set);
+
+/**
  * ap_host_is_in_use:
  * @host: a host
  * @mdev: one of its matrices
@@ -245,6 +259,29 @@ ap_host_list_cards(const ApHost *host);
  */
 ApCard *
 ap_host_read_card(const ApHost *host, guint adapter);
+
+/**
+ * ap_host_get_card:
+ * @host: a host
+ * @adapter: APID
+ *
+ * As ap_host_read_card(), but reads once.
+ *
+ * Returns: (nullable): the card, if there is one; borrowed from @host.
+ */
+const ApCard *
+ap_host_get_card(ApHost *host, guint adapter);
+
+/**
+ * ap_host_why_unusable:
+ * @host: a host
+ * @apqn: an APQN
+ *
+ * Returns: (nullable): "deconfigured" or "checkstopped" if its card is, or itself; NULL if it can
+ *   be used, or is not there; static.
+ */
+const char *
+ap_host_why_unusable(ApHost *host, ApApqn apqn);
 
 /**
  * ap_card_free:

@@ -96,6 +96,54 @@ ap_host_read_card(const ApHost *host, guint adapter)
 }
 
 
+const ApCard *
+ap_host_get_card(ApHost *host, guint adapter)
+{
+    gpointer key = GUINT_TO_POINTER(adapter);
+    gpointer known;
+    ApCard *card;
+
+    if (g_hash_table_lookup_extended(host->cards, key, NULL, &known))
+        return known;
+    card = ap_host_read_card(host, adapter);
+    g_hash_table_insert(host->cards, key, card);
+    return card;
+}
+
+
+/* Why a card or a queue is of no use now; NULL if it is. */
+static const char *
+why_unusable(int configured, int checkstopped)
+{
+    if (checkstopped == 1)
+        return "checkstopped";
+    return configured == 0 ? "deconfigured" : NULL;
+}
+
+
+const char *
+ap_host_why_unusable(ApHost *host, ApApqn apqn)
+{
+    gpointer key = GUINT_TO_POINTER(apqn.adapter << 8 | apqn.domain);
+    const ApCard *card = ap_host_get_card(host, apqn.adapter);
+    g_autofree char *dir = NULL;
+    const char *why;
+    gpointer known;
+
+    if (g_hash_table_lookup_extended(host->unusable, key, NULL, &known))
+        return known;
+    why = card ? why_unusable(card->configured, card->checkstopped) : NULL;
+    if (!why) {
+        dir = g_strdup_printf(DEVICES "/card%02x/%02x.%04x", apqn.adapter, apqn.adapter,
+                              apqn.domain);
+        why = why_unusable(read_flag(host->root, dir, "config"),
+                           read_flag(host->root, dir, "chkstop"));
+    }
+    g_hash_table_insert(host->unusable, key, (gpointer)why);
+    return why;
+}
+
+
 GPtrArray *
 ap_host_list_cards(const ApHost *host)
 {

@@ -263,6 +263,31 @@ ap_host_read_guest_matrix(const ApHost *host, const ApActiveMdev *mdev, ApApqnSe
 }
 
 
+static gboolean
+passes_all(ApHost *host, guint adapter, const ApMask *domains)
+{
+    for (int d = ap_mask_next(domains, 0); d >= 0; d = ap_mask_next(domains, d + 1)) {
+        if (g_strcmp0(ap_host_get_driver(host, (ApApqn){ adapter, d }), "vfio_ap") != 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
+void
+ap_host_compute_guest_matrix(ApHost *host, const ApMatrix *matrix, ApApqnSet *ret_set)
+{
+    ApMask adapters = ap_mask_and(&matrix->adapters, &host->adapters);
+    ApMask domains = ap_mask_and(&matrix->domains, &host->domains);
+
+    memset(ret_set, 0, sizeof(*ret_set));
+    for (int a = ap_mask_next(&adapters, 0); a >= 0; a = ap_mask_next(&adapters, a + 1)) {
+        if (passes_all(host, a, &domains))
+            ret_set->domains[a] = domains;
+    }
+}
+
+
 gboolean
 ap_host_is_in_use(const ApHost *host, const ApActiveMdev *mdev)
 {

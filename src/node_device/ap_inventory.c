@@ -27,7 +27,9 @@ struct _ApInventory {
     Bounds *queues;           /* adapters and usage domains; parallel to owners */
     Bounds *control;          /* adapters and control domains; parallel to owners */
     GHashTable *guests_of;    /* uuid -> GPtrArray of ApGuest, borrowed */
+    GHashTable *last_guests;  /* loaded on demand */
     const ApOwner **by_apqn;  /* made on demand */
+    ApApqnSet *used;          /* made on demand */
 };
 
 
@@ -140,9 +142,11 @@ ap_inventory_free(ApInventory *inventory)
     ap_host_free(inventory->host);
     ap_config_free(inventory->config);
     g_hash_table_unref(inventory->guests_of);
+    g_clear_pointer(&inventory->last_guests, g_hash_table_unref);
     g_free(inventory->queues);
     g_free(inventory->control);
     g_free(inventory->by_apqn);
+    g_free(inventory->used);
     g_free(inventory);
 }
 
@@ -224,11 +228,28 @@ ap_inventory_get_guests(ApInventory *inventory)
 }
 
 
+gboolean
+ap_inventory_has_guests(ApInventory *inventory)
+{
+    return inventory->guests_loaded;
+}
+
+
 GPtrArray *
 ap_inventory_get_guests_of(ApInventory *inventory, const char *uuid)
 {
     ap_inventory_get_guests(inventory);
     return g_hash_table_lookup(inventory->guests_of, uuid);
+}
+
+
+GHashTable *
+ap_inventory_get_last_guests(ApInventory *inventory)
+{
+    if (!inventory->last_guests)
+        inventory->last_guests =
+            ap_last_guests_load(inventory->host->root, inventory->problems);
+    return inventory->last_guests;
 }
 
 
@@ -281,10 +302,30 @@ ap_inventory_get_owner_of(ApInventory *inventory, ApApqn apqn)
 }
 
 
+const ApApqnSet *
+ap_inventory_get_used(ApInventory *inventory)
+{
+    if (inventory->used)
+        return inventory->used;
+    inventory->used = g_new0(ApApqnSet, 1);
+    for (guint i = 0; i < inventory->owners->len; i++) {
+        const ApOwner *owner = inventory->owners->pdata[i];
+        const ApMatrix *defined = owner->definition ? &owner->definition->matrix : NULL;
+
+        ap_apqn_set_add(inventory->used, &owner->live.adapters, &owner->live.domains);
+        if (defined)
+            ap_apqn_set_add(inventory->used, &defined->adapters, &defined->domains);
+    }
+    return inventory->used;
+}
+
+
 static void
 foreach_within(ApInventory *inventory, const Bounds *bounds, const Bounds *wanted,
                const char *uuid, ApOverlapFunc func, gpointer data)
 {
+    if (ap_mask_is_empty(&wanted->adapters) || ap_mask_is_empty(&wanted->domains))
+        return;
     for (guint i = 0; i < inventory->owners->len; i++) {
         const ApOwner *owner;
 

@@ -7,6 +7,7 @@
 #include "node_device/ap_defs.h"
 #include "node_device/ap_guests.h"
 #include "node_device/ap_host.h"
+#include "node_device/ap_last_guests.h"
 
 /**
  * ApOwner:
@@ -115,6 +116,15 @@ GPtrArray *
 ap_inventory_get_guests(ApInventory *inventory);
 
 /**
+ * ap_inventory_has_guests:
+ * @inventory: an inventory
+ *
+ * Returns: whether the guests have been loaded: what can do without them need not pay for it.
+ */
+gboolean
+ap_inventory_has_guests(ApInventory *inventory);
+
+/**
  * ap_inventory_get_guests_of:
  * @inventory: an inventory
  * @uuid: UUID of an mdev, in lower case
@@ -124,6 +134,17 @@ ap_inventory_get_guests(ApInventory *inventory);
  */
 GPtrArray *
 ap_inventory_get_guests_of(ApInventory *inventory, const char *uuid);
+
+/**
+ * ap_inventory_get_last_guests:
+ * @inventory: an inventory
+ *
+ * Loads them when first called.
+ *
+ * Returns: the last guest of each APQN, for ap_last_guests_find(); borrowed.
+ */
+GHashTable *
+ap_inventory_get_last_guests(ApInventory *inventory);
 
 /**
  * ap_inventory_get_problems:
@@ -172,6 +193,16 @@ ap_inventory_get_owner_of(ApInventory *inventory, ApApqn apqn);
  * @data: as given
  */
 typedef void (*ApOverlapFunc)(const ApOwner *owner, gpointer data);
+
+/**
+ * ap_inventory_get_used:
+ * @inventory: an inventory
+ *
+ * Returns: the APQNs that a matrix holds or a definition names; made when first asked for;
+ *   borrowed.
+ */
+const ApApqnSet *
+ap_inventory_get_used(ApInventory *inventory);
 
 /**
  * ap_inventory_foreach_overlap:

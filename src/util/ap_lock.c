@@ -22,6 +22,9 @@
 /* Between two tries. There is no event to wait for: the protocol is a file that vanishes. */
 #define RETRY_MS 30
 
+/* The same, while another one of us removes a stale lock. */
+#define GUARD_RETRY_MS 1
+
 /* A lock without a process id in it is a very new one, or one whose writer died: util_lockfile.c
  * allows two minutes. */
 #define EMPTY_STALE_S 120
@@ -203,7 +206,8 @@ set_held_error(GError **error, const char *path, int owner)
 static gboolean
 handle_holder(const char *path, int owner, LockState state, GError **error)
 {
-    const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
+    long ms = state == LOCK_STALE ? GUARD_RETRY_MS : RETRY_MS;
+    const struct timespec pause = { .tv_nsec = ms * 1000000 };
     int guard = state == LOCK_STALE ? take_guard(path) : -1;
     gboolean ok;
 

@@ -42,24 +42,9 @@ ap_mask_has(const ApMask *mask, guint id)
 
 
 gboolean
-ap_mask_is_empty(const ApMask *mask)
-{
-    return (mask->word[0] | mask->word[1] | mask->word[2] | mask->word[3]) == 0;
-}
-
-
-gboolean
 ap_mask_equal(const ApMask *a, const ApMask *b)
 {
     return memcmp(a, b, sizeof(*a)) == 0;
-}
-
-
-gboolean
-ap_mask_intersects(const ApMask *a, const ApMask *b)
-{
-    return ((a->word[0] & b->word[0]) | (a->word[1] & b->word[1]) | (a->word[2] & b->word[2]) |
-            (a->word[3] & b->word[3])) != 0;
 }
 
 
@@ -219,6 +204,7 @@ read_term_number(const char **text, guint *ret_id)
 }
 
 
+/* modify_bitmap(), ap_bus.c: terms with any number of commas and newlines behind each. */
 gboolean
 ap_mask_apply(ApMask *mask, const char *text, GError **error)
 {
@@ -228,7 +214,7 @@ ap_mask_apply(ApMask *mask, const char *text, GError **error)
 
     if (*p != '+' && *p != '-')
         return ap_mask_parse_hex(text, mask, error);
-    while (*p != '\0' && *p != '\n') {
+    while (*p != '\0') {
         gboolean add = *p == '+';
         ApMask range;
         guint first;
@@ -239,12 +225,11 @@ ap_mask_apply(ApMask *mask, const char *text, GError **error)
         last = first;
         if (*p == '-' && (p++, !read_term_number(&p, &last)))
             return set_mask_error(error, text, wanted);
-        if (last < first || (*p != ',' && *p != '\n' && *p != '\0'))
+        if (last < first)
             return set_mask_error(error, text, wanted);
         range = ap_mask_range(first, last);
         result = add ? ap_mask_or(&result, &range) : ap_mask_minus(&result, &range);
-        if (*p == ',')
-            p++;
+        p += strspn(p, ",\n");
     }
     *mask = result;
     return TRUE;

@@ -54,8 +54,11 @@ ap_mask_has(const ApMask *mask, guint id);
  *
  * Returns: whether no id is in @mask.
  */
-gboolean
-ap_mask_is_empty(const ApMask *mask);
+static inline gboolean
+ap_mask_is_empty(const ApMask *mask)
+{
+    return (mask->word[0] | mask->word[1] | mask->word[2] | mask->word[3]) == 0;
+}
 
 /**
  * ap_mask_equal:
@@ -74,8 +77,12 @@ ap_mask_equal(const ApMask *a, const ApMask *b);
  *
  * Returns: whether some id is in both.
  */
-gboolean
-ap_mask_intersects(const ApMask *a, const ApMask *b);
+static inline gboolean
+ap_mask_intersects(const ApMask *a, const ApMask *b)
+{
+    return ((a->word[0] & b->word[0]) | (a->word[1] & b->word[1]) | (a->word[2] & b->word[2]) |
+            (a->word[3] & b->word[3])) != 0;
+}
 
 /**
  * ap_mask_count:

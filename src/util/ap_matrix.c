@@ -14,6 +14,26 @@ ap_matrix_equal(const ApMatrix *a, const ApMatrix *b)
 }
 
 
+ApMatrix
+ap_matrix_intersection(const ApMatrix *a, const ApMatrix *b)
+{
+    return (ApMatrix){
+        .adapters = ap_mask_and(&a->adapters, &b->adapters),
+        .domains = ap_mask_and(&a->domains, &b->domains),
+        .control_domains = ap_mask_and(&a->control_domains, &b->control_domains),
+    };
+}
+
+
+gboolean
+ap_matrix_is_subset(const ApMatrix *a, const ApMatrix *b)
+{
+    ApMatrix common = ap_matrix_intersection(a, b);
+
+    return ap_matrix_equal(&common, a);
+}
+
+
 guint
 ap_matrix_count_apqns(const ApMatrix *matrix)
 {
@@ -29,14 +49,13 @@ ap_matrix_overlaps(const ApMatrix *a, const ApMatrix *b)
 }
 
 
-ApMatrix
-ap_matrix_intersection(const ApMatrix *a, const ApMatrix *b)
+gboolean
+ap_matrix_is_within(const ApMatrix *matrix, const ApMatrix *other)
 {
-    return (ApMatrix){
-        .adapters = ap_mask_and(&a->adapters, &b->adapters),
-        .domains = ap_mask_and(&a->domains, &b->domains),
-        .control_domains = ap_mask_and(&a->control_domains, &b->control_domains),
-    };
+    ApMask adapters = ap_mask_minus(&matrix->adapters, &other->adapters);
+    ApMask domains = ap_mask_minus(&matrix->domains, &other->domains);
+
+    return ap_mask_is_empty(&adapters) && ap_mask_is_empty(&domains);
 }
 
 
@@ -94,6 +113,17 @@ gboolean
 ap_apqn_set_has(const ApApqnSet *set, ApApqn apqn)
 {
     return ap_mask_has(&set->domains[apqn.adapter], apqn.domain);
+}
+
+
+gboolean
+ap_apqn_set_is_empty(const ApApqnSet *set)
+{
+    for (guint a = 0; a <= AP_ID_MAX; a++) {
+        if (!ap_mask_is_empty(&set->domains[a]))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 

@@ -31,6 +31,16 @@ gboolean
 ap_matrix_equal(const ApMatrix *a, const ApMatrix *b);
 
 /**
+ * ap_matrix_is_subset:
+ * @a: a matrix
+ * @b: a matrix
+ *
+ * Returns: whether each mask of @a is within that of @b.
+ */
+gboolean
+ap_matrix_is_subset(const ApMatrix *a, const ApMatrix *b);
+
+/**
  * ap_matrix_count_apqns:
  * @matrix: a matrix
  *
@@ -68,6 +78,16 @@ ap_matrix_intersection(const ApMatrix *a, const ApMatrix *b);
  */
 char *
 ap_matrix_to_ap_config(const ApMatrix *matrix);
+
+/**
+ * ap_matrix_is_within:
+ * @matrix: a matrix
+ * @other: a matrix
+ *
+ * Returns: whether @other has all adapters and all usage domains of @matrix.
+ */
+gboolean
+ap_matrix_is_within(const ApMatrix *matrix, const ApMatrix *other);
 
 /**
  * ApApqnSet:
@@ -129,6 +149,15 @@ ap_apqn_set_is_subset(const ApApqnSet *set, const ApApqnSet *other);
  */
 gboolean
 ap_apqn_set_has(const ApApqnSet *set, ApApqn apqn);
+
+/**
+ * ap_apqn_set_is_empty:
+ * @set: a set
+ *
+ * Returns: whether no APQN is in @set.
+ */
+gboolean
+ap_apqn_set_is_empty(const ApApqnSet *set);
 
 /**
  * ap_apqn_set_count:

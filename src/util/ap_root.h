@@ -18,7 +18,7 @@ typedef struct _ApDir ApDir;
  * @path: a directory
  * @error: return location
  *
- * Errors: AP_ERROR_NOT_FOUND, AP_ERROR_IO.
+ * Errors: AP_ERROR_IO.
  *
  * Returns: (nullable): the root; the caller frees it with ap_root_free().
  */

@@ -17,7 +17,9 @@ RUN_CASES = r"""
 matrix=/sys/devices/vfio_ap/matrix
 mkdir -p /etc/mdevctl.d/matrix
 words() { [ "$1" = - ] || echo "$1" | tr , ' '; }
-attrs() { for id in $(words "$2"); do printf '%s{"assign_%s":"%s"}' "$comma" "$1" "$id"; comma=,; done; }
+attrs() {
+    for id in $(words "$2"); do printf '%s{"assign_%s":"%s"}' "$comma" "$1" "$id"; comma=,; done
+}
 assign() { for id in $(words "$2"); do echo "$id" > "$matrix/$uuid/assign_$1" || exit 1; done; }
 while read -r uuid unbind adapters domains control; do
     for queue in $(words "$unbind"); do echo "$queue" > /sys/bus/ap/drivers/vfio_ap/unbind; done

@@ -6,8 +6,8 @@
  * machine, and its exit code 255 has two meanings. Here argv, the three streams and the exit
  * code are frames of one TCP connection; lablib/remote.py is the other end and describes them.
  *
- *   lab-agent --serve PORT TOKENFILE           serve until killed
- *   lab-agent --init PORT TOKENFILE            the same as PID 1: also reaps orphans; SIGTERM
+ *   lab-agent --serve ADDRESS PORT TOKENFILE   serve until killed
+ *   lab-agent --init ADDRESS PORT TOKENFILE    the same as PID 1: also reaps orphans; SIGTERM
  *                                              ends all processes and powers off
  */
 #define _GNU_SOURCE
@@ -46,7 +46,7 @@ struct session {
     int sock, in, out, err;     /* -1 once closed */
     pid_t child;
     int status, exited, exit_sent, stdin_ended;
-    uint32_t owed;              /* stdin that the child took and that we have not yet granted anew */
+    uint32_t owed;              /* stdin that the child took, not yet granted anew */
     struct buffer to_child, to_peer, from_peer;
 };
 
@@ -288,6 +288,23 @@ end_child(struct session *s)
     kill(-s->child, SIGKILL);
 }
 
+/* Closing with stdin unread would reset the connection, and the PC might lose the exit code that is
+ * still on its way: read until the PC, having it, closes. */
+static void
+wait_for_close(int sock)
+{
+    struct pollfd fd = { sock, POLLIN, 0 };
+    char rest[4096];
+
+    shutdown(sock, SHUT_WR);
+    while (poll(&fd, 1, GRACE_SECONDS * 1000) > 0) {
+        ssize_t n = read(sock, rest, sizeof(rest));
+
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+            break;
+    }
+}
+
 static void
 serve_session(struct session *s, int sigfd)
 {
@@ -318,6 +335,8 @@ serve_session(struct session *s, int sigfd)
             break;
     }
     end_child(s);
+    if (s->exit_sent)
+        wait_for_close(s->sock);
 }
 
 static void
@@ -394,14 +413,14 @@ main(int argc, char **argv)
     char token[TOKEN_LEN];
     sigset_t watched;
 
-    if (argc != 4 || (strcmp(argv[1], "--serve") && strcmp(argv[1], "--init"))) {
-        dprintf(2, "usage: lab-agent --serve|--init PORT TOKENFILE\n");
+    if (argc != 5 || (strcmp(argv[1], "--serve") && strcmp(argv[1], "--init"))) {
+        dprintf(2, "usage: lab-agent --serve|--init ADDRESS PORT TOKENFILE\n");
         return 2;
     }
     init = strcmp(argv[1], "--init") == 0;
-    token_fd = open(argv[3], O_RDONLY | O_CLOEXEC);
+    token_fd = open(argv[4], O_RDONLY | O_CLOEXEC);
     if (token_fd < 0 || read_all(token_fd, token, TOKEN_LEN) < 0) {
-        dprintf(2, "lab-agent: cannot read the token from %s\n", argv[3]);
+        dprintf(2, "lab-agent: cannot read the token from %s\n", argv[4]);
         return 1;
     }
     close(token_fd);
@@ -414,11 +433,12 @@ main(int argc, char **argv)
     sigfd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
     listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    address.sin_port = htons((uint16_t)strtoul(argv[2], NULL, 10));
-    if (sigfd < 0 || listener < 0
+    address.sin_port = htons((uint16_t)strtoul(argv[3], NULL, 10));
+    if (sigfd < 0 || listener < 0 || inet_pton(AF_INET, argv[2], &address.sin_addr) != 1
         || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0
         || listen(listener, 64) < 0) {
-        dprintf(2, "lab-agent: cannot listen on port %s: %s\n", argv[2], strerror(errno));
+        dprintf(2, "lab-agent: cannot listen on %s port %s: %s\n", argv[2], argv[3],
+                strerror(errno));
         return 1;
     }
     for (;;) {

@@ -116,7 +116,7 @@ class Apt:
                            **options)
 
     def _ask(self, key, function):
-        """Answers are kept until forget(), so that a warm start asks neither apt nor the network."""
+        """Answers are kept until forget(): a warm start asks neither apt nor the network."""
         kept = common.load_json(self.answers) or {}
         if kept.get("mirror") != mirror():
             kept = {"mirror": mirror()}

@@ -117,7 +117,6 @@ def main():
             print(f"lab: {error.hint}", file=sys.stderr)
         return error.status
     except common.Interrupted as interrupt:
-        common.say("interrupted")
         signal.signal(interrupt.signum, signal.SIG_DFL)
         os.kill(os.getpid(), interrupt.signum)
         return 128 + interrupt.signum

@@ -42,6 +42,7 @@ def catch_signals():
         # A second Ctrl-C must not interrupt the clean-up of the first.
         for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(other, signal.SIG_IGN)
+        say("interrupted: cleaning up")
         raise Interrupted(signum)
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # nohup and shells without job control start us with a signal ignored: leave it so.
@@ -58,22 +59,21 @@ def cache_dir():
     return path
 
 
+def labs_dir():
+    return cache_dir() / "labs"
+
+
 def state_dir():
-    """The running lab's directory: sockets, so short; private, since its token opens the lab."""
+    """A lab's disks, sockets and locks; private, since the token in it opens the lab.
+
+    Not in /run/user: that goes at logout, and the lab stays.
+    """
     name = os.environ.get("LIBVIRT_AP_LAB_NAME", "default")
     if "/" in name or name in ("", ".", ".."):
         raise LabError(f"LIBVIRT_AP_LAB_NAME='{name}' is not a name", "Use letters and digits.")
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    if base and os.path.isdir(base):
-        base = pathlib.Path(base) / "libvirt-ap-lab"
-    else:
-        base = pathlib.Path("/tmp") / f"libvirt-ap-lab-{os.getuid()}"
-    base.mkdir(mode=0o700, exist_ok=True)
-    info = os.lstat(base)
-    if info.st_uid != os.getuid() or (info.st_mode & 0o170077) != 0o040000:
-        raise LabError(f"{base} is not a private directory of yours", "Remove it.")
-    path = base / name
-    path.mkdir(mode=0o700, exist_ok=True)
+    path = labs_dir() / name
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o700)
     return path
 
 
@@ -108,7 +108,7 @@ def cached(name, build, what):
     root = cache_dir()
     final = root / name
     if final.is_dir():
-        os.utime(final)  # prune() goes by age
+        os.utime(final)     # for prune()
         return final
     with locked(root / f"{name}.lock", f"waiting for another lab that builds the {what}"):
         if final.is_dir():
@@ -126,10 +126,22 @@ def cached(name, build, what):
     return final
 
 
+KEEP_DAYS = 14
+
+
+def prune():
+    """Remove what no lab used for a while: each change of an input leaves an older result."""
+    for path in cache_dir().glob("*-????????????????"):
+        if path.is_dir() and time.time() - path.stat().st_mtime > KEEP_DAYS * 86400:
+            remove_tree(path)
+
+
 def remove_tree(path):
     def writable(function, name, _info):
+        # Packages have directories that not even their owner may write to.
         os.chmod(os.path.dirname(name), 0o700)
-        os.chmod(name, 0o700, follow_symlinks=False) if os.path.isdir(name) else None
+        if os.path.isdir(name) and not os.path.islink(name):
+            os.chmod(name, 0o700)
         function(name)
     if os.path.lexists(path):
         shutil.rmtree(path, onerror=writable)
@@ -144,7 +156,7 @@ def write_atomically(path, data, mode=0o644):
     os.replace(temp, path)
 
 
-# --- progress ---------------------------------------------------------------------------------------
+# --- progress -------------------------------------------------------------------------------------
 
 TIMES = []
 
@@ -184,7 +196,7 @@ class Counter:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-# --- children ---------------------------------------------------------------------------------------
+# --- children -------------------------------------------------------------------------------------
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -2,7 +2,6 @@
 """The QEMU that emulates the lab: the machine's own if it is new enough, else a private one."""
 
 import os
-import pathlib
 import platform
 import re
 import shutil

@@ -17,8 +17,8 @@ from .common import LAB_DIR
 SUITE = "trixie"
 PACKAGES = """
 base-files base-passwd bash bsdutils coreutils dash debianutils diffutils dpkg findutils gawk grep
-gzip hostname iproute2 iputils-ping jq kmod libc-bin login mount netbase passwd procps sed strace tar
-util-linux dbus systemd systemd-sysv udev
+gzip hostname iproute2 iputils-ping jq kmod libc-bin login mount netbase passwd procps sed strace
+tar util-linux dbus systemd systemd-sysv udev
 libvirt-clients libvirt-daemon libvirt-daemon-driver-nodedev libvirt-daemon-driver-qemu
 libvirt-daemon-system mdevctl qemu-system-s390x s390-tools
 libglib2.0-0t64 libjson-c5 libxml2 libvirt0

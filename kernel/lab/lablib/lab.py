@@ -12,19 +12,13 @@ TOPOLOGY = LAB_DIR / "topologies/default.conf"
 DISK_SIZE = 4 << 30
 # From the machine's own distribution; everything else is fetched into the cache.
 PACKAGES = """
-bc bison cpio debian-archive-keyring dpkg e2fsprogs flex gcc gcc-s390x-linux-gnu kmod
+bc bison debian-archive-keyring dpkg e2fsprogs flex gcc gcc-s390x-linux-gnu kmod
 libc6-dev make meson ninja-build perl pkg-config python3 squashfs-tools xz-utils
 """.split()
 
 
 def packages():
     return PACKAGES
-
-
-def _instance_dir():
-    path = common.cache_dir() / f"lab-{common.state_dir().name}"
-    path.mkdir(exist_ok=True)
-    return path
 
 
 def _wanted(args):
@@ -52,7 +46,7 @@ def up(args):
             return describe(state)
         words = layer.topology(wanted["topology"])
         built, base, qemu = _prepare(wanted["kernel"])
-        place = _instance_dir()
+        place = box.dir
         token = secrets.token_hex(32)
         _new_disk(place / "disk.ext4")
         project = layer.build(place / "layer.squashfs", base=base, built=built, words=words,
@@ -66,6 +60,7 @@ def up(args):
         with common.step("booting"):
             state = box.start(qemu, spec)
         _bake(state, base, built)
+        common.prune()
         return describe(state)
 
 
@@ -170,7 +165,8 @@ def down():
     box = machine.Machine()
     with box.lock():
         was = box.stop()
-        common.remove_tree(_instance_dir())
+        for name in ("disk.ext4", "layer.squashfs"):
+            (box.dir / name).unlink(missing_ok=True)
         return was
 
 
@@ -185,13 +181,12 @@ def refresh():
 
 
 def clean():
-    box = machine.Machine()
-    with box.lock():
-        if box.running():
-            raise LabError("the lab runs from what would be removed",
+    for path in common.labs_dir().glob("*/alive"):
+        if not machine.ended(path):
+            raise LabError(f"the lab '{path.parent.name}' runs from what would be removed",
                            "End it first: kernel/lab/lab down")
-        for path in common.cache_dir().iterdir():
-            if path.is_dir():
-                common.remove_tree(path)
-            else:
-                path.unlink()
+    for path in common.cache_dir().iterdir():
+        if path.is_dir():
+            common.remove_tree(path)
+        else:
+            path.unlink()

@@ -159,7 +159,7 @@ class Machine:
             # Also one that hangs in its boot: it listens from its first moment on.
             with contextlib.suppress(OSError), \
                     socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as qmp:
-                qmp.connect(str(self.dir / "qmp.sock"))
+                _at(self.dir / "qmp.sock", qmp.connect)
                 Qmp(qmp).send("quit")
             alive = self._alive_lock(wait=True)
             was = True
@@ -182,14 +182,33 @@ class Machine:
             os.close(handle)
 
 
+def ended(alive):
+    """Whether no machine holds the lock @alive."""
+    with open(alive, "a", encoding="ascii") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def _at(path, function):
+    """function(path of a socket), which may have 107 characters only: go by its directory."""
+    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        function(f"/proc/self/fd/{directory}/{path.name}")
+    finally:
+        os.close(directory)
+
+
 def _listener(path, stack):
     """(our connected end, the listening end for QEMU): QEMU need not be waited for."""
     path.unlink(missing_ok=True)
     listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-    listener.bind(str(path))
+    _at(path, listener.bind)
     listener.listen(4)
     ours = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-    ours.connect(str(path))
+    _at(path, ours.connect)
     return ours, listener
 
 

@@ -85,6 +85,11 @@ def run(port, token, argv):
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     credit, stdin_open = WINDOW, True
     try:
+        os.fstat(0)
+    except OSError:                     # we were started with stdin closed
+        stdin_open = False
+        session.send(b"e")
+    try:
         while True:
             watched = [session.sock, wake_read] + ([0] if stdin_open and credit else [])
             ready, _, _ = select.select(watched, [], [])

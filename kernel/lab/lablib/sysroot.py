@@ -49,6 +49,7 @@ def _cross_file(made):
     root = made / "root"
     runner = shutil.which("qemu-s390x-static") or shutil.which("qemu-s390x")
     # qemu-user runs unit tests big-endian on the PC; without it meson skips what it cannot run.
+    # As a property it is there for tests that are scripts and start a program themselves.
     wrapper = f"exe_wrapper = ['{runner}', '-L', '{root}']\n" if runner else ""
     text = f"""# Written by kernel/lab/lab. Use: meson setup --cross-file THIS BUILDDIR
 [binaries]
@@ -64,7 +65,7 @@ c_args = ['-march=z13']
 sys_root = '{root}'
 pkg_config_libdir = '{root}/usr/lib/{TRIPLET}/pkgconfig:{root}/usr/share/pkgconfig'
 needs_exe_wrapper = true
-
+{wrapper}
 [host_machine]
 system = 'linux'
 cpu_family = 's390x'
@@ -78,7 +79,8 @@ endian = 'big'
 
 def programs():
     """The directory with lab-agent, lab-helper and `initramfs`, built for the lab."""
-    sources = [common.LAB_DIR / f"agent/{name}.c" for name in ("lab-agent", "lab-helper", "lab-init")]
+    sources = [common.LAB_DIR / f"agent/{name}.c"
+               for name in ("lab-agent", "lab-helper", "lab-init")]
     made = build()
     key = common.digest("agent 2", *sources, made.name)
 

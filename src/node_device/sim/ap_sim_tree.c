@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conf/ap_mdev_def.h"
 #include "node_device/sim/ap_sim_view.h"
 #include "util/ap_error.h"
 
@@ -135,7 +134,8 @@ write_card(const char *dir, const ApSimState *state, const ApSimCard *card)
     const ApMask *domains = &state->config.domains;
     int errnum = make_new_dir(path);
 
-    for (int d = ap_mask_next(domains, 0); d >= 0 && errnum == 0; d = ap_mask_next(domains, d + 1)) {
+    for (int d = ap_mask_next(domains, 0); d >= 0 && errnum == 0;
+         d = ap_mask_next(domains, d + 1)) {
         g_autofree char *face = ap_sim_view_queue_face(state, card, d);
         g_autofree char *target =
             g_strdup_printf("../../queues/%02x.%04x/%s", card->adapter, d, face);
@@ -351,7 +351,8 @@ create_card(const char *dir, const ApSimState *state, const ApSimCard *card)
 
     if (errnum == 0)
         errnum = create_device_link(dir, card->adapter, name);
-    for (int d = ap_mask_next(domains, 0); d >= 0 && errnum == 0; d = ap_mask_next(domains, d + 1)) {
+    for (int d = ap_mask_next(domains, 0); d >= 0 && errnum == 0;
+         d = ap_mask_next(domains, d + 1)) {
         g_autofree char *queue = g_strdup_printf("%02x.%04x", card->adapter, d);
         g_autofree char *link = g_build_filename(path, queue, NULL);
         g_autofree char *target =

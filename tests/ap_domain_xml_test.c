@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Domain XML: what is read of it, and what a capture keeps. */
+#include "conf/ap_domain_xml.h"
+
+#include "ap_test.h"
+
+#define UUID_A "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+#define UUID_B "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
+#define HOSTDEV(type, model, uuid)                                                                 \
+    "<hostdev mode='subsystem' type='" type "' model='" model "'><source><address uuid='" uuid     \
+    "'/></source></hostdev>"
+#define STATUS(attrs) "<domstatus " attrs "><domain><name>g</name></domain></domstatus>"
+
+static const char *const bad[] = {
+    "",
+    "<domain>",
+    "<network/>",
+    "<domstatus state='running' pid='5'/>",
+    "<domain/>",
+    "<domain><name/></domain>",
+    "<domain xmlns='urn:x'><name>g</name></domain>",
+    "<domain><name>g</name><uuid>5</uuid></domain>",
+    "<domain><name>g</name><devices><hostdev type='mdev' model='vfio-ap'/></devices></domain>",
+    "<domain><name>g</name><devices>" HOSTDEV("mdev", "vfio-ap", "5") "</devices></domain>",
+    STATUS("state='running'"),
+    STATUS("state='running' pid='0'"),
+    STATUS("state='running' pid='x'"),
+    STATUS("state='asleep' pid='5'"),
+    STATUS("pid='5'"),
+    "<!DOCTYPE domain [<!ENTITY a 'b'>]><domain><name>g</name></domain>",
+};
+
+
+static void
+test_what_is_no_guest_is_refused(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autoptr(GError) error = NULL;
+
+        g_test_message("%s", bad[i]);
+        g_assert_null(ap_domain_xml_parse(bad[i], strlen(bad[i]), &error));
+        assert_error(&error, AP_ERROR_XML);
+        g_assert_null(ap_domain_xml_strip(bad[i], strlen(bad[i]), &error));
+        assert_error(&error, AP_ERROR_XML);
+    }
+}
+
+
+static void
+test_states_are_virshs(void)
+{
+    static const char *const cases[][2] = {
+        { "nostate", "no state" },    { "running", "running" },   { "blocked", "idle" },
+        { "paused", "paused" },       { "shutdown", "in shutdown" }, { "shutoff", "shut off" },
+        { "crashed", "crashed" },     { "pmsuspended", "pmsuspended" },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = g_strdup_printf(
+            "<domstatus state='%s' reason='booted' pid='4711'><domain><name>g</name></domain>"
+            "</domstatus>",
+            cases[i][0]);
+        g_autoptr(ApDomainDef) def = ap_domain_xml_parse(text, strlen(text), NULL);
+
+        g_assert_cmpstr(def->state, ==, cases[i][1]);
+        g_assert_cmpint(def->pid, ==, 4711);
+    }
+}
+
+
+static void
+test_only_vfio_ap_hostdevs_are_taken(void)
+{
+    const char *text =
+        "<domain type='kvm'><name>p&amp;q</name>"
+        "<uuid>\nAAAAAAAA-AAAA-4AAA-8AAA-AAAAAAAAAAAA\n</uuid>"
+        "<devices>" HOSTDEV("mdev", "vfio-ccw", UUID_A) HOSTDEV("mdev", "vfio-ap", UUID_B)
+        HOSTDEV("pci", "vfio-ap", "x")
+        HOSTDEV("mdev", "vfio-ap", "AAAAAAAA-AAAA-4AAA-8AAA-AAAAAAAAAAAA")
+        "</devices><metadata><devices>" HOSTDEV("mdev", "vfio-ap", "x") "</devices></metadata>"
+        "</domain>";
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ApDomainDef) def = ap_domain_xml_parse(text, strlen(text), &error);
+
+    g_assert_no_error(error);
+    g_assert_cmpstr(def->name, ==, "p&q");
+    g_assert_cmpstr(def->uuid, ==, UUID_A);
+    g_assert_cmpstr(def->state, ==, "shut off");
+    g_assert_cmpint(def->pid, ==, 0);
+    g_assert_cmpuint(def->mdevs->len, ==, 2);
+    g_assert_cmpstr(def->mdevs->pdata[0], ==, UUID_B);
+    g_assert_cmpstr(def->mdevs->pdata[1], ==, UUID_A);
+}
+
+
+/* Everything that is not kept holds the word SECRET. */
+static const char full[] =
+    "<?xml version='1.0'?><!-- SECRET --><?pi SECRET?>"
+    "<domstatus state='paused' reason='user' pid='77'>"
+    "<monitor path='SECRET'/><vcpus>SECRET</vcpus>"
+    "<domain type='kvm' id='3' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
+    "<!-- SECRET --><name>g</name><uuid>" UUID_A "</uuid><title>SECRET</title>"
+    "<description>SECRET</description>"
+    "<metadata><x:y xmlns:x='urn:x'>SECRET</x:y>"
+    "<ap:matrix xmlns:ap='urn:libvirt-ap:domain:1'><ap:adapter id='0x05'/></ap:matrix></metadata>"
+    "<os><type arch='s390x'>hvm</type><kernel>SECRET</kernel><cmdline>SECRET</cmdline></os>"
+    "<cpu mode='host-model'><!-- SECRET --><feature name='ap' policy='require'/></cpu>"
+    "<devices>"
+    "<disk type='network'><auth username='SECRET'><secret usage='SECRET'/></auth></disk>"
+    "<graphics type='vnc' passwd='SECRET'/>"
+    "<hostdev mode='subsystem' type='pci'><source>SECRET</source></hostdev>"
+    HOSTDEV("mdev", "vfio-ap", UUID_B) "</devices>"
+    "<qemu:commandline><qemu:arg value='SECRET'/></qemu:commandline>"
+    "<launchSecurity><x>SECRET</x></launchSecurity>"
+    "</domain></domstatus>";
+
+
+static void
+test_a_capture_keeps_no_secret(void)
+{
+    static const char *const kept[] = { "state=\"paused\"", "pid=\"77\"", "type=\"kvm\"",
+                                        "<name>g</name>", UUID_A, UUID_B, "hvm", "host-model",
+                                        "name=\"ap\"", "id=\"0x05\"" };
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = ap_domain_xml_strip(full, strlen(full), &error);
+    g_autoptr(ApDomainDef) def = NULL;
+
+    g_assert_no_error(error);
+    g_assert_null(strstr(text, "SECRET"));
+    for (gsize i = 0; i < G_N_ELEMENTS(kept); i++) {
+        g_test_message("%s", kept[i]);
+        g_assert_nonnull(strstr(text, kept[i]));
+    }
+    def = ap_domain_xml_parse(text, strlen(text), &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(def->state, ==, "paused");
+    g_assert_cmpstr(def->mdevs->pdata[0], ==, UUID_B);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/domain-xml/what-is-no-guest-is-refused", test_what_is_no_guest_is_refused);
+    g_test_add_func("/domain-xml/states-are-virshs", test_states_are_virshs);
+    g_test_add_func("/domain-xml/only-vfio-ap-hostdevs-are-taken",
+                    test_only_vfio_ap_hostdevs_are_taken);
+    g_test_add_func("/domain-xml/a-capture-keeps-no-secret", test_a_capture_keeps_no_secret);
+    return g_test_run();
+}

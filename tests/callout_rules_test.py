@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the callout refuses, what it may never refuse, and whom it tells."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+# pylint: disable=wrong-import-position
+from harness import world
+from harness.callout import CALLOUT, ENVIRONMENT, NAME, WorldTest, argv, call
+from harness.host import DEFINITIONS, LOCK, MATRIX, config_line, definition, mask, uuid
+
+A, B, C, D = uuid(0xa), uuid(0xb), uuid(0xc), uuid(0xd)
+CONFIG = "etc/libvirt-ap/libvirt-ap.conf"
+JOURNAL = "/run/systemd/journal/socket"
+
+
+class ModifyTest(WorldTest):
+    """A change is refused only for what it adds."""
+
+    def modify(self, *where, **options):
+        return call("pre", "modify", A, definition(*where, **options))
+
+    def test_old_overlaps_stay_and_new_ones_are_refused(self):
+        self.host.activate(B, [5], [4, 6])
+        self.host.define(A, [5], [4, 0x2a])
+        self.assert_passed(self.modify([5], [4, 0x2a, 0x47]))
+        self.assert_passed(self.modify([5], [4]))
+        self.assert_refused(self.modify([5], [4, 6]), "05.0006")
+        self.host.activate(C, [1], [4])
+        self.assert_refused(self.modify([1, 5], [4, 0x2a]), "01.0004")
+
+    def test_autostart_adds_the_overlaps_with_what_starts_at_boot(self):
+        self.host.define(B, [5], [4], auto=True)
+        self.host.activate(C, [5], [6])
+        self.host.define(A, [5], [4, 6])
+        self.assert_refused(self.modify([5], [4, 6], auto=True), f"mdev {B}")
+        self.host.define(A, [5], [4, 6], auto=True)
+        self.assert_passed(self.modify([5], [4, 6], [4], auto=True))
+
+    def test_what_equals_the_live_matrix_is_never_refused(self):
+        self.host.activate(A, [5], [4])
+        self.host.activate(B, [5], [4])
+        self.host.activate(C, [1], [4])
+        self.host.path(f"{MATRIX}/{C}/ap_config").write_text("garbage\n")
+        self.host.define(A, [5], [6])
+        self.assert_passed(self.modify([5], [4]))
+        self.assert_passed(self.modify([5], [4], auto=True))
+        self.assert_refused(self.modify([5], [4, 6]), f"mdev {B}")
+
+    def test_manual_is_never_refused(self):
+        self.host.activate(B, [5], [4])
+        self.host.path(f"{MATRIX}/{B}/ap_config").write_text("garbage\n")
+        self.host.write(CONFIG, "[nonsense")
+        self.host.write(f"{DEFINITIONS}/{C}", "{")
+        self.host.write(f"etc/libvirt/qemu/{C}.xml", "<domain")
+        self.host.define(A, [5], [4], auto=True)
+        self.assert_passed(self.modify([5], [4]))
+        self.assert_refused(self.modify([5], [4, 6]), "bad configuration")
+
+    def test_a_matrix_that_cannot_be_read_is_a_veto_unless_ours_only_shrinks(self):
+        self.host.activate(B, [1], [4])
+        self.host.path(f"{MATRIX}/{B}/ap_config").write_text("garbage\n")
+        self.host.define(A, [5], [4, 6])
+        self.assert_refused(self.modify([5], [4, 6, 0x47]), f"{MATRIX}/{B}/ap_config")
+        self.assert_passed(self.modify([5], [4]))
+        self.assert_refused(self.modify([5], [4], auto=True), f"{MATRIX}/{B}/ap_config")
+        for event, action in (("pre", "define"), ("pre", "start")):
+            self.assert_refused(call(event, action, D, definition([2], [4])),
+                                f"/{MATRIX}/{B}/ap_config")
+
+    def test_a_live_change_may_shrink_beside_a_matrix_that_cannot_be_read(self):
+        config = self.host.activate(A, [5], [4, 6]) / "ap_config"
+        self.host.activate(B, [1], [4])
+        self.host.path(f"{MATRIX}/{B}/ap_config").unlink()
+        self.host.path(f"{MATRIX}/{B}/matrix").write_text("garbage\n")
+        live = ("live", "modify", A)
+        self.assert_refused(call(*live, definition([5], [4, 6, 0x47])), f"/{MATRIX}/{B}/matrix")
+        self.assert_passed(call(*live, definition([5], [4])))
+        self.assertEqual(config.read_text(), config_line([5], [4]))
+
+    def test_a_change_that_leaves_a_bad_attribute_is_no_worse_than_before(self):
+        bad = json.loads(definition([5], [4]))
+        bad["attrs"] += [{"assign_nonsense": "1"}, {"assign_rubbish": "1"}]
+        self.host.write(f"{DEFINITIONS}/{A}", json.dumps(bad))
+        bad["attrs"].pop()
+        self.assert_passed(call("pre", "modify", A, json.dumps(bad)))
+        self.assert_refused(call("pre", "start", A, json.dumps(bad)), "assign_nonsense")
+
+
+class HarmlessTest(WorldTest):
+    """What helps a broken host is never refused."""
+
+    def setUp(self):
+        super().setUp()
+        self.host.activate(A, [5], [4])
+        self.host.define(A, [5], [4])
+        self.host.activate(B, [5], [4])
+        self.host.path(f"{MATRIX}/{B}/ap_config").write_text("garbage\n")
+        self.host.write(CONFIG, "[nonsense")
+        self.host.write(f"{DEFINITIONS}/{C}", "{")
+        self.host.write("sys/bus/ap/apmask", "garbage\n")
+        self.host.write(f"etc/libvirt/qemu/{C}.xml", "<domain")
+
+    def test_stop_undefine_post_get_and_notify_pass(self):
+        for event, action in (("pre", "stop"), ("pre", "undefine"), ("post", "stop"),
+                              ("post", "define"), ("post", "dance"), ("notify", "stop"),
+                              ("get", "attributes"), ("get", "capabilities")):
+            with self.subTest(event=event, action=action):
+                self.assert_passed(call(event, action, A, "" if event == "get" else "garbage"))
+        self.assertEqual(call("get", "attributes", A).stdout,
+                         '[{"assign_adapter": "5"},{"assign_domain": "4"}]\n')
+        self.assertEqual(call("get", "attributes", D).stdout, "")
+
+    def test_a_broken_definition_is_a_warning_that_names_the_file(self):
+        self.host.path(CONFIG).unlink()
+        self.host.path(f"{MATRIX}/{B}/ap_config").write_text(config_line([5], [4]))
+        self.host.path(f"{DEFINITIONS}/{D}").mkdir()
+        self.host.link(f"{DEFINITIONS}/{uuid(0xe)}", "/nowhere")
+        os.mkfifo(self.host.path(f"{DEFINITIONS}/{uuid(0xf)}"))
+        result = call("pre", "define", uuid(1), definition([1], [6]))
+        self.assert_passed(result)
+        for name in (C, D, uuid(0xf)):
+            self.assertRegex(result.stderr, f"(?m)^warning: .*/{DEFINITIONS}/{name}: ")
+        self.assert_refused(call("pre", "define", uuid(1), definition([5], [4])), "05.0004")
+
+
+class HostTest(WorldTest):
+    """What belongs to the machine."""
+
+    def test_without_ap_bus_a_definition_is_judged_and_a_start_refused(self):
+        self.host.define(A, [5], [4], auto=True)
+        for name in ("sys/bus/ap", "sys/devices"):
+            subprocess.run(["rm", "-r", self.host.path(name)], check=True)
+        result = call("pre", "define", B, definition([5], [6]))
+        self.assert_passed(result)
+        self.assertIn("warning: this host has no AP bus", result.stderr)
+        self.assert_refused(call("pre", "define", B, definition([5], [4])), f"mdev {A}")
+        self.assert_refused(call("pre", "start", B, definition([5], [6])), "no AP bus")
+
+    def test_the_host_keeps_its_queues(self):
+        self.host.write("sys/bus/ap/apmask", mask([5]) + "\n")
+        self.host.write("sys/bus/ap/aqmask", mask([4]) + "\n")
+        self.host.link("sys/devices/ap/card05/05.0004/driver",
+                       "../../../../bus/ap/drivers/cex4queue")
+        self.assert_refused(call("pre", "start", A, definition([5], [4])), "05.0004", "host")
+        self.assert_passed(call("pre", "define", A, definition([5], [4])))
+        self.assert_refused(call("pre", "define", A, definition([5], [4], auto=True)), "05.0004")
+
+
+class LockTest(WorldTest):
+    """The lock as the user meets it."""
+
+    def setUp(self):
+        super().setUp()
+        self.host.write(CONFIG, "[lock]\ntimeout=1\n")
+
+    def test_a_live_holder_is_named_after_the_timeout(self):
+        with subprocess.Popen(["sleep", "100"]) as holder:
+            LOCK.write_text(f"{holder.pid}\n", encoding="utf-8")
+            start = time.monotonic()
+            result = call("pre", "define", A, definition([5], [4]))
+            self.assertGreater(time.monotonic() - start, 1)
+            self.assert_refused(result, f"locked by process {holder.pid} (sleep), see {LOCK}\n"
+                                        "wait until it is done, then try again")
+            self.assertEqual(LOCK.read_text(encoding="utf-8"), f"{holder.pid}\n")
+            self.assert_passed(call("get", "attributes", A))
+            holder.kill()
+        self.assert_passed(call("pre", "define", A, definition([5], [4])))
+        self.assert_free()
+
+    def test_a_parent_that_is_init_is_refused(self):
+        result = subprocess.run(
+            ["unshare", "-pf", "--kill-child", "sh", "-c", '"$@"; exit $?', "sh",
+             *argv("pre", "define", A)],
+            input=definition([5], [4]), env=ENVIRONMENT, capture_output=True, text=True,
+            check=False)
+        self.assert_refused(result, "cannot lock the AP configuration for process 1: ")
+        self.assert_free()
+
+    def test_yes_keeps_the_lock_and_post_gives_it_back(self):
+        self.assert_passed(call("pre", "define", A, definition([5], [4]), release=False))
+        self.assertEqual(os.listdir("/run/lock"), [LOCK.name])
+        self.assertEqual(LOCK.read_text(encoding="utf-8"), f"{os.getpid()}\n")
+        self.assert_passed(call("post", "define", A, definition([5], [4]), state="success",
+                                release=False))
+        self.assert_free()
+
+
+class KernelTest(WorldTest):
+    """A live change that the kernel refuses: strace answers in its place."""
+
+    REASONS = {"EADDRINUSE": "an APQN belongs to another mdev; see `virt-ap map` "
+                             "(Address already in use)",
+               "EADDRNOTAVAIL": "an APQN belongs to the host's own drivers",
+               "ENODEV": "an id is above what this machine has (No such device)",
+               "EBUSY": "in use", "EINVAL": "(Invalid argument)", "EROFS": ": Read-only file"}
+
+    def inject(self, path, what):
+        """Puts a callout in place whose write to @path is answered by @what."""
+        self.install_script(f"#!/bin/sh\nexec strace -D -f -o /tmp/inject.log -P {path} "
+                            f"-e trace=write -e inject=write:{what} {CALLOUT} \"$@\"\n",
+                            NAME, "1.4")
+
+    def change(self):
+        return self.mdevctl("1.4", "modify", "--uuid", A, "--parent", "matrix", "--live",
+                            "--jsonfile", "/dev/stdin", text=definition([5], [4, 6]))
+
+    def test_its_reason_is_told_and_the_lock_given_back(self):
+        config = self.host.activate(A, [5], [4]) / "ap_config"
+        self.get_mdevctl("1.4")
+        for errno, told in self.REASONS.items():
+            with self.subTest(errno):
+                self.inject(config, f"error={errno}")
+                self.assert_refused(self.change(), "the kernel refuses the new matrix", told,
+                                    "the old one stays")
+                self.assertEqual(config.read_text(), config_line([5], [4]))
+                self.assert_free()
+
+    def test_a_write_that_did_nothing_is_seen(self):
+        config = self.host.activate(A, [5], [4]) / "ap_config"
+        self.get_mdevctl("1.4")
+        self.inject(config, f"retval={len(config_line())}")
+        self.assert_refused(self.change(), "holds another matrix than was written")
+        self.assert_free()
+
+
+class DefinedTwiceTest(WorldTest):
+    def test_a_uuid_is_not_defined_again_over_what_another_wrote_since(self):
+        self.host.define(A, [5], [4])
+        self.assert_refused(call("pre", "define", A, definition([5], [6])), "is defined already")
+        self.assert_free()
+
+
+class JournalTest(WorldTest):
+    """virsh shows the warnings of what succeeds to nobody, so the journal has them."""
+
+    def receive(self, function):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+            journal.bind(JOURNAL)
+            journal.settimeout(0.5)
+            function()
+            entries = []
+            try:
+                while True:
+                    lines = journal.recv(65536).decode().split("\n")
+                    entries.append(dict(x.split("=", 1) for x in lines if "=" in x))
+            except TimeoutError:
+                return entries
+
+    def test_a_warning_is_there_with_its_fields(self):
+        self.host.define(A, [5], [4])
+        self.host.add_guest("payroll", B)
+        entries = self.receive(lambda: self.assert_passed(
+            call("pre", "define", B, definition([5], [4]))))
+        self.assertEqual(len(entries), 1)
+        wanted = {"CODE": "defined-elsewhere", "MDEV": B, "GUEST": "payroll", "APQN": "05.0004",
+                  "PRIORITY": "4", "SYSLOG_IDENTIFIER": "libvirt-ap"}
+        self.assertEqual({key: entries[0].get(key) for key in wanted}, wanted)
+        self.assertIn("05.0004 (adapter 5, domain 4) belongs to", entries[0]["MESSAGE"])
+
+    def test_what_is_allowed_leaves_nothing_there(self):
+        self.assertEqual(self.receive(lambda: self.assert_passed(
+            call("pre", "define", A, definition([5], [4])))), [])
+
+    def test_a_journal_that_is_away_does_not_matter(self):
+        self.host.define(A, [5], [4])
+        self.assert_passed(call("pre", "define", B, definition([5], [4])))
+
+
+if __name__ == "__main__":
+    world.main()

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""virt-ap capture: what is captured says the same as the host, keeps no secret, and nothing is left
+of a capture that failed."""
+
+import os
+import resource
+import signal
+import stat
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from host_tree import Description, HostTree
+
+SOURCE = Path(os.environ.get("SOURCE_DIR", Path(__file__).resolve().parent.parent))
+VIRT_AP = os.environ.get("VIRT_AP", str(SOURCE / "build" / "tools" / "virt-ap"))
+
+SECRETS = """<domain type='kvm'>
+  <!-- SECRET -->
+  <name>web</name>
+  <uuid>4678f48e-9e6e-53d3-9c13-dbd66056a5d1</uuid>
+  <devices>
+    <disk type='network'><auth username='SECRET'><secret type='iscsi' usage='SECRET'/></auth></disk>
+    <graphics type='vnc' passwd='SECRET'/>
+    <hostdev mode='subsystem' type='mdev' model='vfio-ap'>
+      <source><address uuid='aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa'/></source>
+    </hostdev>
+  </devices>
+</domain>
+"""
+
+
+def virt_ap(root, *args, **options):
+    return subprocess.run([VIRT_AP, "--root", str(root), *args], capture_output=True, text=True,
+                          timeout=60, check=False, **options)
+
+
+class CaptureTest(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory(prefix="ap-capture-")
+        self.addCleanup(temporary.cleanup)
+        self.top = Path(temporary.name)
+
+    def build(self, name):
+        root = self.top / name
+        HostTree(Description(SOURCE / "tests" / "hosts" / f"{name}.host"), root).build()
+        return root
+
+    def assert_same(self, root, captured, *args):
+        before, after = virt_ap(root, *args), virt_ap(captured, *args)
+        self.assertEqual((after.stdout.replace(str(captured), "ROOT"), after.returncode),
+                         (before.stdout.replace(str(root), "ROOT"), before.returncode))
+
+    def test_a_capture_says_what_the_host_said(self):
+        for name in ("in-use", "guest-overlap", "guests-stale", "filtered-stale", "old-kernel",
+                     "mixed-binding", "previous-owner", "no-bus", "no-qci", "policy",
+                     "unreadable-live", "unusable", "too-big-new-kernel"):
+            with self.subTest(name):
+                root, captured = self.build(name), self.top / f"{name}.captured"
+                self.assertEqual(virt_ap(root, "capture", str(captured)).returncode, 0)
+                for args in (("list", "--json"), ("check", "--json")):
+                    self.assert_same(root, captured, *args)
+
+    def test_what_the_host_needs_is_captured(self):
+        root, captured = self.build("host-needs"), self.top / "captured"
+        xml = self.top / "all.xml"
+        description = Description(SOURCE / "tests/hosts/host-needs.host")
+        HostTree(description, root).write_candidates(self.top)
+        virt_ap(root, "capture", str(captured))
+        self.assert_same(root, captured, "check", str(xml), "--phase", "free", "--json")
+        info = (captured / "etc/zkey/repository/root.info").read_text()
+        self.assertEqual(info.strip(), "apqns=07.0047")
+
+    def test_a_capture_of_a_capture_is_the_same(self):
+        root = self.build("in-use")
+        first, second = self.top / "first", self.top / "second"
+        virt_ap(root, "capture", str(first))
+        virt_ap(first, "capture", str(second))
+        listing = [subprocess.run(["find", ".", "-printf", "%P %y %l\n"], cwd=d, text=True,
+                                  capture_output=True, check=True).stdout for d in (first, second)]
+        self.assertEqual(sorted(listing[0].splitlines()), sorted(listing[1].splitlines()))
+
+    def test_no_secret_is_kept(self):
+        root, captured = self.build("filtered-stale"), self.top / "captured"
+        (root / "etc/libvirt/qemu/web.xml").write_text(SECRETS)
+        status = f"<domstatus state='running' pid='5'><monitor path='SECRET'/>{SECRETS}</domstatus>"
+        (root / "run/libvirt/qemu/web.xml").write_text(status)
+        (root / "etc/libvirt/qemu/broken.xml").write_text(SECRETS[:-20])
+        (root / "etc/libvirt/libvirtd.conf").write_text("SECRET")
+        done = virt_ap(root, "capture", str(captured))
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("broken.xml", done.stderr)
+        kept = "".join(p.read_text() for p in captured.rglob("*") if p.is_file())
+        self.assertIn("<name>web</name>", kept)
+        self.assertIn("vfio-ap", kept)
+        self.assertNotIn("SECRET", kept)
+
+    def test_only_the_owner_may_look(self):
+        root, captured = self.build("in-use"), self.top / "captured"
+        virt_ap(root, "capture", str(captured))
+        for path in [captured, *captured.rglob("*")]:
+            if not path.is_symlink():
+                self.assertEqual(stat.S_IMODE(path.stat().st_mode) & 0o077, 0, path)
+        self.assertEqual(stat.S_IMODE(captured.stat().st_mode), 0o700)
+
+    def test_what_exists_is_not_touched(self):
+        root, target = self.build("in-use"), self.top / "target"
+        target.mkdir()
+        self.assertEqual(virt_ap(root, "capture", str(target)).returncode, 2)
+        self.assertEqual(list(target.iterdir()), [])
+        link = self.top / "link"
+        link.symlink_to("nowhere")
+        done = virt_ap(root, "capture", str(link), "--json")
+        self.assertEqual((done.returncode, '"code":"usage"' in done.stdout), (2, True))
+        self.assertTrue(link.is_symlink())
+
+    def test_links_out_of_the_root_lead_nowhere(self):
+        root, captured = self.build("in-use"), self.top / "captured"
+        (self.top / "outside").write_text("SECRET")
+        rules = root / "etc/udev/rules.d"
+        rules.mkdir(parents=True)
+        (rules / "41-ap.rules").symlink_to(self.top / "outside")
+        (root / "etc/libvirt-ap").symlink_to("../../../" * 5 + str(self.top))
+        virt_ap(root, "capture", str(captured))
+        kept = "".join(p.read_text() for p in captured.rglob("*") if p.is_file())
+        self.assertNotIn("SECRET", kept)
+
+    def test_nothing_is_left_of_a_failure(self):
+        root = self.build("in-use")
+        place = self.top / "place"
+        place.mkdir()
+
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+        done = virt_ap(root, "capture", str(place / "dir"), preexec_fn=limit)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertEqual(list(place.iterdir()), [])
+        self.assertEqual(virt_ap(root, "capture", str(place / "no/such/dir")).returncode, 4)
+        self.assertEqual(list(place.iterdir()), [])
+
+    def test_a_relative_directory_is_the_callers(self):
+        root = self.build("in-use")
+        done = virt_ap(root, "capture", "here", cwd=self.top)
+        self.assertEqual(done.returncode, 0)
+        self.assertTrue((self.top / "here/sys/bus/ap/apmask").is_file())
+        self.assertIn("virt-ap --root here map", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
