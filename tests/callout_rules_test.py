@@ -198,8 +198,8 @@ class KernelTest(WorldTest):
     REASONS = {"EADDRINUSE": "an APQN belongs to another mdev; see `virt-ap map` "
                              "(Address already in use)",
                "EADDRNOTAVAIL": "an APQN belongs to the host's own drivers",
-               "ENODEV": "an id is above what this machine has (No such device)",
-               "EBUSY": "in use", "EINVAL": "(Invalid argument)", "EROFS": ": Read-only file"}
+               "ENODEV": "No such device",
+               "EBUSY": "in use", "EINVAL": ": Invalid argument", "EROFS": ": Read-only file"}
 
     def inject(self, path, what):
         """Puts a callout in place whose write to @path is answered by @what."""
@@ -217,7 +217,7 @@ class KernelTest(WorldTest):
         for errno, told in self.REASONS.items():
             with self.subTest(errno):
                 self.inject(config, f"error={errno}")
-                self.assert_refused(self.change(), "the kernel refuses the new matrix", told,
+                self.assert_refused(self.change(), "the kernel does not take the new matrix", told,
                                     "the old one stays")
                 self.assertEqual(config.read_text(), config_line([5], [4]))
                 self.assert_free()

@@ -347,7 +347,6 @@ main(int argc, char **argv)
     Options options = { .own = own };
     g_autoptr(GPtrArray) words = NULL;
     g_autoptr(GError) error = NULL;
-    gboolean json = g_strv_contains((const char *const *)argv, "--json");
     int result = 2;
 
     (void)argc;
@@ -355,5 +354,7 @@ main(int argc, char **argv)
     words = parse_options(argv, &options, &error);
     if (words)
         result = run_words(&options, (char **)words->pdata, &error);
-    return error ? report_error(error, json) : result;
+    else
+        options.json = g_strv_contains((const char *const *)argv, "--json");
+    return error ? report_error(error, options.json) : result;
 }

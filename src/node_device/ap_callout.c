@@ -249,11 +249,11 @@ judge_change(Session *session)
 {
     const char *action = session->call->action;
     gboolean live = strcmp(session->call->event, "live") == 0;
-    gboolean becomes_manual =
-        strcmp(action, "modify") == 0 && !live &&
-        ap_change_only_becomes_manual(session->root, session->uuid, session->def);
-    gboolean harmless = strcmp(action, "stop") == 0 || strcmp(action, "undefine") == 0 ||
-                        becomes_manual;
+    gboolean modify = strcmp(action, "modify") == 0 && !live;
+    gboolean harmless =
+        strcmp(action, "stop") == 0 || strcmp(action, "undefine") == 0 ||
+        (modify &&
+         ap_change_only_becomes_manual(session->root, session->uuid, session->def));
     g_autoptr(GError) error = NULL;
 
     if (!load_config(session, !harmless, &error) || !take_lock(session, &error) ||

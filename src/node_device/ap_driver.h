@@ -59,7 +59,8 @@ ap_driver_free(ApDriver *driver);
  *
  * Errors: AP_ERROR_LOCKED, AP_ERROR_CONFIG, AP_ERROR_REFUSED (an open journal, the kernel, or a
  *   definition that somebody else changed meanwhile), AP_ERROR_NOT_FOUND, AP_ERROR_NO_BUS,
- *   AP_ERROR_IO. Nothing was changed then, or the message says otherwise.
+ *   AP_ERROR_IO; of the other verbs as well. Nothing was changed then, or the message says
+ *   otherwise.
  *
  * Returns: FALSE if it failed; TRUE if it was done, or refused by the rules.
  */

@@ -248,9 +248,10 @@ report_foreign(ApTxn *txn, gboolean same_boot, GString *report, GError **error)
         } else if (same_boot) {
             if (!ap_step_mdev_read(txn->root, step->name, &active, &now, error))
                 return FALSE;
-            is_before = active != (step->kind == AP_STEP_CREATE);
-            if (step->kind == AP_STEP_MATRIX && !ap_matrix_equal(&now, &step->before))
-                is_before = FALSE;
+            is_before = step->kind == AP_STEP_CREATE
+                            ? !active
+                            : active && (step->kind != AP_STEP_MATRIX ||
+                                         ap_matrix_equal(&now, &step->before));
         }
         if (!is_before)
             g_string_append_printf(report, "\n%s was changed by somebody else meanwhile: left",

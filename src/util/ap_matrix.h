@@ -70,16 +70,6 @@ ApMatrix
 ap_matrix_intersection(const ApMatrix *a, const ApMatrix *b);
 
 /**
- * ap_matrix_to_ap_config:
- * @matrix: a matrix
- *
- * Returns: the text of the mdev attribute ap_config, as the kernel prints it and as it is written:
- *   three masks separated by commas, then a newline; the caller frees it.
- */
-char *
-ap_matrix_to_ap_config(const ApMatrix *matrix);
-
-/**
  * ap_matrix_is_within:
  * @matrix: a matrix
  * @other: a matrix
@@ -88,6 +78,16 @@ ap_matrix_to_ap_config(const ApMatrix *matrix);
  */
 gboolean
 ap_matrix_is_within(const ApMatrix *matrix, const ApMatrix *other);
+
+/**
+ * ap_matrix_to_ap_config:
+ * @matrix: a matrix
+ *
+ * Returns: the text of the mdev attribute ap_config, as the kernel prints it and as it is written:
+ *   three masks separated by commas, then a newline; the caller frees it.
+ */
+char *
+ap_matrix_to_ap_config(const ApMatrix *matrix);
 
 /**
  * ApApqnSet:
