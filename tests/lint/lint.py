@@ -172,7 +172,7 @@ def check_docs(tree):
 # What each folder may include of the others, and who may write to the disk. A capture makes a
 # directory of its own.
 LAYERS = {"src/util/": ("util",), "src/conf/": ("conf", "util"),
-          "src/node_device/sim/": ("node_device/sim", "node_device", "conf", "util"),
+          "src/node_device/sim/": ("node_device/sim", "util"),
           "src/node_device/": ("node_device", "conf", "util"),
           "src/qemu/": ("qemu", "node_device", "node_device/sim", "conf", "util"),
           "src/remote/": ("remote", "node_device", "conf", "util")}
@@ -190,6 +190,9 @@ def check_layers(tree):
         allowed = next((v for k, v in LAYERS.items() if name.startswith(k)), None)
         for line, include in lines_matching(text, r'^#include "[^"]*"'):
             folder = include.split('"')[1].rpartition("/")[0]
+            # The simulator shares no code with those who judge.
+            if name.startswith("src/node_device/sim/") and include.endswith('/ap_kernel.h"'):
+                continue
             if allowed is not None and folder not in allowed:
                 yield name, line, f"{include}: wanted {', '.join(allowed)} alone"
         if name.startswith("src/conf/"):

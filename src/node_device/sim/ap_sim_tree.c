@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conf/ap_mdev_def.h"
 #include "node_device/sim/ap_sim_view.h"
 #include "util/ap_error.h"
 

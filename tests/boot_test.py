@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What runs at boot, on a simulated host: in which order, and what it does when something hangs."""
+
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+import unittest
+
+from sim_host import A, JOURNAL, UNDER_STRACE, VIRT_AP, SimHost, xml
+
+BOOT = os.environ["BOOT"]
+
+
+class BootTest(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.host = SimHost(os.path.join(self.directory, "host"))
+        self.log = os.path.join(self.directory, "log")
+        self.bin = os.path.join(self.directory, "bin")
+        os.mkdir(self.bin)
+        for name in ("modprobe", "udevadm", "mdevctl"):
+            self.make_program(name, f'echo "{name} $*" >>{self.log}')
+        # The programs of this build, not of the host.
+        self.script = os.path.join(self.directory, "libvirt-ap-boot")
+        with open(BOOT, encoding="utf-8") as source, \
+                open(self.script, "w", encoding="utf-8") as script:
+            for line in source:
+                script.write(f"virt_ap={self.bin}/virt-ap\n" if line.startswith("virt_ap=")
+                             else line)
+        self.make_program("virt-ap", f'echo "virt-ap recover" >>{self.log}\nexec {VIRT_AP} "$@"')
+
+    def make_program(self, name, text):
+        path = os.path.join(self.bin, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\n{text}\n")
+        os.chmod(path, stat.S_IRWXU)
+
+    def boot(self, *args):
+        return subprocess.run(["sh", self.script, "--sim", self.host.path, *args],
+                              env=dict(os.environ, PATH=f"{self.bin}:{os.environ['PATH']}"),
+                              capture_output=True, encoding="utf-8", check=False)
+
+    def steps(self):
+        with open(self.log, encoding="utf-8") as file:
+            return file.read().splitlines()
+
+    def interrupt(self):
+        self.host.must("define", "-", stdin=xml([2], [4], A))
+        subprocess.run(["strace", "-o", "/dev/null", "-e", "trace=renameat2",
+                        "-e", "inject=renameat2:signal=KILL:when=2",
+                        *self.host.command("define", "-")],
+                       input=xml([2], [5], A), encoding="utf-8", env=UNDER_STRACE,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        self.assertIsNotNone(self.host.read(JOURNAL))
+
+    def test_recovers_before_the_driver_is_loaded(self):
+        os.rename(self.host.file("sys/devices/vfio_ap"), self.host.file("later"))
+        self.interrupt()
+        result = self.boot()
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.steps(), ["virt-ap recover", "udevadm settle --timeout=60",
+                                        "modprobe vfio_ap"])
+        self.assertIsNone(self.host.read(JOURNAL))
+
+    def test_starts_what_was_refused_if_the_driver_was_there_first(self):
+        self.interrupt()
+        result = self.boot()
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.steps()[-1], "mdevctl start-parent-mdevs matrix")
+
+    def test_goes_on_when_a_queue_is_never_bound(self):
+        path = self.host.file("sys/bus/ap/bindings")
+        os.unlink(path)
+        self.host.write("sys/bus/ap/bindings", "8/9\n")
+        result = self.boot("--limit", "1")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("after 1 s not all queues are bound to a driver: 8/9", result.stderr)
+        self.assertIn("modprobe vfio_ap", self.steps())
+
+    def test_what_cannot_be_recovered_is_told(self):
+        self.interrupt()
+        self.host.write(JOURNAL, "{")
+        result = self.boot()
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("damaged", result.stderr)
+        self.assertIn("modprobe vfio_ap", self.steps())
+
+    def test_a_host_without_an_ap_bus_is_left_alone(self):
+        shutil.rmtree(self.host.file("sys/bus/ap"))
+        result = self.boot()
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.steps(), ["modprobe -q ap"])
+
+    def test_wrong_usage_is_told(self):
+        self.assertEqual(self.boot("what").returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
