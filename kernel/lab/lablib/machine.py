@@ -25,7 +25,7 @@ MEMORY = "2048"
 KERNEL_ARGS = ("console=ttysclp0 net.ifnames=0 facilities=12,15,76 mitigations=off panic=-1 quiet "
                "systemd.show_status=false")
 INITS = {"minimal": "/usr/lib/libvirt-ap-lab/minimal", "systemd": "/usr/lib/systemd/systemd"}
-BOOT_SECONDS = {"minimal": 240, "systemd": 900}
+BOOT_SECONDS = {"minimal": 600, "systemd": 900}
 
 
 class Machine:
