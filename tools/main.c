@@ -125,7 +125,7 @@ print_help(FILE *stream)
         fprintf(stream, "  %-25s %s\n", g_strchomp(synopsis), commands[i]->summary);
     }
     fprintf(stream, "\n  --root DIR                look at a captured host instead of this one\n"
-                    "  --sim DIR                 work on a simulated host, see `virt-ap sim --help`\n"
+                    "  --sim DIR                 work on a simulated host: `virt-ap sim --help`\n"
                     "  --json                    print one JSON object\n"
                     "\n`virt-ap COMMAND --help` tells more.\n");
 }
