@@ -122,11 +122,11 @@ print_help(FILE *stream)
     for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
         g_autofree char *synopsis = g_strjoin(" ", commands[i]->name, commands[i]->args, NULL);
 
-        fprintf(stream, "  %-21s %s\n", g_strchomp(synopsis), commands[i]->summary);
+        fprintf(stream, "  %-25s %s\n", g_strchomp(synopsis), commands[i]->summary);
     }
-    fprintf(stream, "\n  --root DIR           look at a captured host instead of this one\n"
-                    "  --sim DIR            work on a simulated host, see `virt-ap sim --help`\n"
-                    "  --json               print one JSON object\n"
+    fprintf(stream, "\n  --root DIR                look at a captured host instead of this one\n"
+                    "  --sim DIR                 work on a simulated host: `virt-ap sim --help`\n"
+                    "  --json                    print one JSON object\n"
                     "\n`virt-ap COMMAND --help` tells more.\n");
 }
 
@@ -144,7 +144,7 @@ print_command_help(const Cmd *cmd)
     for (const CmdOption *option = options; option && option->name; option++) {
         g_autofree char *synopsis = g_strjoin(" ", option->name, option->arg, NULL);
 
-        printf("  %-21s %s\n", synopsis, option->help);
+        printf("  %-25s %s\n", synopsis, option->help);
     }
 }
 
