@@ -72,6 +72,9 @@ extern const Cmd cmd_autostart;
 extern const Cmd cmd_update;
 extern const Cmd cmd_recover;
 extern const Cmd cmd_sim;
+extern const Cmd cmd_qemu_args;
+extern const Cmd cmd_attach;
+extern const Cmd cmd_detach;
 
 /**
  * cmd_get_option:

@@ -8,6 +8,7 @@
 #include "conf/ap_xml.h"
 #include "node_device/ap_problem.h"
 #include "out.h"
+#include "qemu/qemu_ap_guest.h"
 #include "util/ap_error.h"
 
 /* The phases that a definition goes through. */
@@ -15,6 +16,7 @@
 
 /* One run of the command. */
 typedef struct {
+    const ApRoot *root;
     ApInventory *inventory;
     guint phases; /* of --phase; 0: those that apply */
     GPtrArray *findings;
@@ -47,17 +49,10 @@ static gboolean
 check_domain(Check *check, const char *text, gsize length, GError **error)
 {
     g_autoptr(ApDomainDef) def = ap_domain_xml_parse(text, length, error);
-    g_autoptr(ApGuest) guest = NULL;
-    const ApGuest *known;
 
     if (!def)
         return FALSE;
-    known = ap_inventory_find_guest(check->inventory, def->name);
-    guest = ap_guest_new(def->name, def->uuid, known ? known->state : def->state);
-    guest->autostart = known && known->autostart;
-    for (guint i = 0; i < def->mdevs->len; i++)
-        ap_guest_add_mdev(guest, def->mdevs->pdata[i], FALSE);
-    take_findings(check, ap_conflict_check_guest(check->inventory, guest, check->phases));
+    take_findings(check, qemu_ap_guest_check(check->inventory, def, NULL, check->phases));
     return TRUE;
 }
 
@@ -130,11 +125,26 @@ check_mdev(Check *check, const char *uuid, GError **error)
 }
 
 
+/* The guest's own definition says more than the inventory keeps of it; NULL where there is none, as
+ * of a transient guest. */
+static ApDomainDef *
+load_definition(Check *check, const ApGuest *guest)
+{
+    g_autofree char *path = g_strdup_printf("/etc/libvirt/qemu/%s.xml", guest->name);
+    g_autofree char *text = NULL;
+    gsize length;
+
+    text = ap_root_read(check->root, path, AP_ROOT_LARGE_MAX, &length, NULL);
+    return text ? ap_domain_xml_parse(text, length, NULL) : NULL;
+}
+
+
 static gboolean
 check_guest(Check *check, const char *name, GError **error)
 {
     const ApGuest *guest = ap_inventory_find_guest(check->inventory, name);
     g_autofree char *printable = ap_text_printable(name);
+    g_autoptr(ApDomainDef) def = guest ? load_definition(check, guest) : NULL;
 
     if (!guest) {
         g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
@@ -142,7 +152,8 @@ check_guest(Check *check, const char *name, GError **error)
                     printable);
         return FALSE;
     }
-    take_findings(check, ap_conflict_check_guest(check->inventory, guest, check->phases));
+    take_findings(check, def ? qemu_ap_guest_check(check->inventory, def, guest, check->phases)
+                             : ap_conflict_check_guest(check->inventory, guest, check->phases));
     return TRUE;
 }
 
@@ -202,9 +213,22 @@ read_phase(const CmdContext *context, gboolean has_args, guint *ret_phases, GErr
 }
 
 
+/* On standard error: the findings alone are the output. Without a file the defaults are in force,
+ * and nothing is said. */
 static void
-print_text(const GPtrArray *findings)
+print_configuration(const ApRoot *root)
 {
+    g_autofree char *path = ap_root_describe(root, AP_CONFIG_PATH);
+
+    if (ap_root_exists(root, AP_CONFIG_PATH))
+        fprintf(stderr, "configuration in force: %s\n", path);
+}
+
+
+static void
+print_text(const ApRoot *root, const GPtrArray *findings)
+{
+    print_configuration(root);
     out_print_findings(stdout, findings);
     if (findings->len == 0)
         printf("nothing found\n");
@@ -226,7 +250,7 @@ run(const CmdContext *context, char **args, GError **error)
 {
     g_autoptr(ApInventory) inventory = NULL;
     g_autoptr(GPtrArray) findings = ap_finding_list_new();
-    Check check = { .findings = findings };
+    Check check = { .root = context->root, .findings = findings };
 
     if (!read_phase(context, args[0] != NULL, &check.phases, error))
         return 2;
@@ -244,7 +268,8 @@ run(const CmdContext *context, char **args, GError **error)
     }
     /* Each argument is a candidate of its own: nothing is merged here. */
     ap_finding_list_sort(findings);
-    if (context->json ? !print_json(findings) : (print_text(findings), fflush(stdout) != 0))
+    if (context->json ? !print_json(findings)
+                      : (print_text(context->root, findings), fflush(stdout) != 0))
         return 4;
     return ap_finding_list_severity(findings) == AP_SEVERITY_REJECT ? 1 : 0;
 }

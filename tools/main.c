@@ -12,6 +12,7 @@
 static const Cmd *const commands[] = {
     &cmd_list,   &cmd_map,  &cmd_show,      &cmd_check,  &cmd_capture, &cmd_define, &cmd_undefine,
     &cmd_start,  &cmd_stop, &cmd_autostart, &cmd_update, &cmd_recover, &cmd_sim,
+    &cmd_qemu_args, &cmd_attach, &cmd_detach,
 };
 
 /* Options, before or after the command. */
@@ -121,11 +122,11 @@ print_help(FILE *stream)
     for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
         g_autofree char *synopsis = g_strjoin(" ", commands[i]->name, commands[i]->args, NULL);
 
-        fprintf(stream, "  %-20s %s\n", g_strchomp(synopsis), commands[i]->summary);
+        fprintf(stream, "  %-25s %s\n", g_strchomp(synopsis), commands[i]->summary);
     }
-    fprintf(stream, "\n  --root DIR           look at a captured host instead of this one\n"
-                    "  --sim DIR            work on a simulated host, see `virt-ap sim --help`\n"
-                    "  --json               print one JSON object\n"
+    fprintf(stream, "\n  --root DIR                look at a captured host instead of this one\n"
+                    "  --sim DIR                 work on a simulated host: `virt-ap sim --help`\n"
+                    "  --json                    print one JSON object\n"
                     "\n`virt-ap COMMAND --help` tells more.\n");
 }
 
@@ -143,7 +144,7 @@ print_command_help(const Cmd *cmd)
     for (const CmdOption *option = options; option && option->name; option++) {
         g_autofree char *synopsis = g_strjoin(" ", option->name, option->arg, NULL);
 
-        printf("  %-20s %s\n", synopsis, option->help);
+        printf("  %-25s %s\n", synopsis, option->help);
     }
 }
 

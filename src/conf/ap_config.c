@@ -55,6 +55,7 @@ ap_config_new(void)
     ApConfig *config = g_new0(ApConfig, 1);
 
     config->lock_timeout_s = LOCK_TIMEOUT_DEFAULT_S;
+    config->start_guests = TRUE;
     config->pools = g_ptr_array_new_with_free_func(pool_free);
     config->exceptions = g_ptr_array_new_with_free_func(exception_free);
     memset(config->severities, -1, sizeof(config->severities));
@@ -238,6 +239,9 @@ read_pool(Reader *reader, const char *group, const char *name, GError **error)
         } else if (strcmp(*key, "domains") == 0) {
             if (!read_ids(reader, group, *key, &pool->domains, error))
                 return FALSE;
+        } else if (strcmp(*key, "control-domains") == 0) {
+            if (!read_ids(reader, group, *key, &pool->control_domains, error))
+                return FALSE;
         } else if (strcmp(*key, "guests") == 0) {
             g_strfreev(pool->guests);
             pool->guests = g_key_file_get_string_list(reader->file, group, *key, NULL, &local);
@@ -273,6 +277,24 @@ read_lock(Reader *reader, const char *group, GError **error)
 
 
 static gboolean
+read_guests(Reader *reader, const char *group, GError **error)
+{
+    g_auto(GStrv) keys = g_key_file_get_keys(reader->file, group, NULL, NULL);
+
+    for (char **key = keys; *key; key++) {
+        g_autofree char *value = get_value(reader, group, *key);
+
+        if (strcmp(*key, "start") != 0)
+            return set_key_error(reader, group, *key, error, "unknown key");
+        if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+            return set_key_error(reader, group, *key, error, "'%s': wanted yes or no", value);
+        reader->config->start_guests = strcmp(value, "yes") == 0;
+    }
+    return TRUE;
+}
+
+
+static gboolean
 read_group(Reader *reader, const char *group, GError **error)
 {
     g_auto(GStrv) words = g_strsplit(group, " ", 2);
@@ -281,6 +303,8 @@ read_group(Reader *reader, const char *group, GError **error)
         return read_severities(reader, group, NULL, error);
     if (strcmp(group, "lock") == 0)
         return read_lock(reader, group, error);
+    if (strcmp(group, "guests") == 0)
+        return read_guests(reader, group, error);
     if (words[0] && words[1] && strcmp(words[0], "severity") == 0)
         return read_severities(reader, group, words[1], error);
     if (words[0] && words[1] && strcmp(words[0], "exception") == 0)
@@ -289,7 +313,7 @@ read_group(Reader *reader, const char *group, GError **error)
         return read_pool(reader, group, words[1], error);
     g_set_error(error, AP_ERROR, AP_ERROR_CONFIG,
                 "%s: [%s]: unknown group: wanted severity, severity PHASE, exception NAME, "
-                "pool NAME or lock",
+                "pool NAME, guests or lock",
                 reader->path, group);
     return FALSE;
 }
@@ -392,4 +416,28 @@ ap_config_get_severity(const ApConfig *config,
     if (config->severities[code][phase] >= 0)
         return config->severities[code][phase];
     return severity;
+}
+
+
+gboolean
+ap_config_allows(const ApConfig *config, const char *guest, const ApMatrix *matrix,
+                 ApApqnSet *ret_denied, ApMask *ret_control)
+{
+    ApMask control = ap_mask_minus(&matrix->control_domains, &matrix->domains);
+    ApApqnSet denied = { 0 };
+
+    ap_apqn_set_add(&denied, &matrix->adapters, &matrix->domains);
+    for (guint i = 0; i < config->pools->len; i++) {
+        const ApPool *pool = config->pools->pdata[i];
+        ApApqnSet allowed = { 0 };
+
+        if (!g_strv_contains((const char *const *)pool->guests, guest))
+            continue;
+        ap_apqn_set_add(&allowed, &pool->adapters, &pool->domains);
+        ap_apqn_set_remove_all(&denied, &allowed);
+        control = ap_mask_minus(&control, &pool->control_domains);
+    }
+    *ret_denied = denied;
+    *ret_control = control;
+    return ap_apqn_set_count(&denied) == 0 && ap_mask_is_empty(&control);
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "conf/ap_policy.h"
-#include "util/ap_mask.h"
+#include "util/ap_matrix.h"
 
 #define AP_CONFIG_PATH "/etc/libvirt-ap/libvirt-ap.conf"
 
@@ -12,24 +12,28 @@
  * @name: name of the pool
  * @adapters: adapters that belong to it
  * @domains: usage domains that belong to it
+ * @control_domains: control domains that its guests may have beyond their own usage domains
  * @guests: (array zero-terminated=1): names of the guests that may use its queues
  */
 typedef struct {
     char *name;
     ApMask adapters;
     ApMask domains;
+    ApMask control_domains;
     char **guests;
 } ApPool;
 
 /**
  * ApConfig:
  * @lock_timeout_s: how long to wait for the lock, in seconds, 0..600; default 30
+ * @start_guests: whether the hook starts a guest's matrix that is only defined; default TRUE
  * @pools: (element-type ApPool): in the file's order
  *
  * The rest is private; see ap_config_get_severity().
  */
 typedef struct {
     guint lock_timeout_s;
+    gboolean start_guests;
     GPtrArray *pools;
 
     /*< private >*/
@@ -87,5 +91,20 @@ ap_config_get_severity(const ApConfig *config,
                        const char *const *mdevs,
                        const char *const *guests,
                        guint n);
+
+/**
+ * ap_config_allows:
+ * @config: a configuration
+ * @guest: name of a guest
+ * @matrix: a matrix that the guest brings with it
+ * @ret_denied: (out caller-allocates): the APQNs of @matrix that no pool lists for the guest
+ * @ret_control: (out): the control domains that it may not have
+ *
+ * Returns: whether pools give all of @matrix to the guest: each of its APQNs, and each control
+ *   domain that is not one of its usage domains.
+ */
+gboolean
+ap_config_allows(const ApConfig *config, const char *guest, const ApMatrix *matrix,
+                 ApApqnSet *ret_denied, ApMask *ret_control);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApConfig, ap_config_free)

@@ -19,16 +19,33 @@ static const struct {
 };
 
 
+static void
+os_free(ApDomainOs *os)
+{
+    if (!os)
+        return;
+    g_free(os->type);
+    g_free(os->arch);
+    g_free(os->machine);
+    g_free(os);
+}
+
+
 void
 ap_domain_def_free(ApDomainDef *def)
 {
     if (!def)
         return;
+    g_free(def->type);
     g_free(def->name);
     g_free(def->uuid);
     g_free(def->state);
-    if (def->mdevs)
-        g_ptr_array_unref(def->mdevs);
+    g_ptr_array_unref(def->mdevs);
+    g_ptr_array_unref(def->hostdevs);
+    os_free(def->os);
+    ap_domain_cpu_free(def->cpu);
+    g_free(def->twice_alias);
+    g_clear_error(&def->matrix_error);
     g_free(def);
 }
 
@@ -42,17 +59,20 @@ read_name(ApDomainDef *def, xmlNode *domain, GError **error)
 
     def->name = name ? ap_xml_get_text(name) : NULL;
     if (!def->name || def->name[0] == '\0') {
-        ap_xml_set_error(error, domain, "<domain> lacks a <name>");
+        ap_xml_set_error(error, domain, "<domain> lacks a <name>\nadd <name>NAME</name>");
         return FALSE;
     }
     /* XML that was never defined may leave the uuid to libvirt. */
     if (!uuid_text)
         return TRUE;
-    def->uuid = ap_uuid_normalize(g_strstrip(uuid_text));
+    if (g_strstrip(uuid_text)[0] == '\0')
+        return TRUE;
+    def->uuid = ap_domain_uuid_parse(uuid_text);
     if (!def->uuid) {
         g_autofree char *printable = ap_text_printable(uuid_text);
 
-        ap_xml_set_error(error, uuid, "'%s' is not a UUID", printable);
+        ap_xml_set_error(error, uuid, "'%s' is not a UUID\n"
+                         "leave <uuid> out, and libvirt makes one", printable);
         return FALSE;
     }
     return TRUE;
@@ -60,42 +80,157 @@ read_name(ApDomainDef *def, xmlNode *domain, GError **error)
 
 
 static gboolean
-read_hostdev(ApDomainDef *def, xmlNode *hostdev, GError **error)
+add_hostdev(ApDomainDef *def, xmlNode *node, GError **error)
 {
-    g_autofree char *type = ap_xml_get_attr(hostdev, "type");
-    g_autofree char *model = ap_xml_get_attr(hostdev, "model");
-    xmlNode *source = ap_xml_find(hostdev, "source");
-    xmlNode *address = source ? ap_xml_find(source, "address") : NULL;
-    g_autofree char *text = address ? ap_xml_get_attr(address, "uuid") : NULL;
-    g_autofree char *uuid = NULL;
+    ApDomainHostdev *hostdev = ap_domain_hostdev_new(node);
 
-    if (g_strcmp0(type, "mdev") != 0 || g_strcmp0(model, "vfio-ap") != 0)
+    g_ptr_array_add(def->hostdevs, hostdev);
+    if (!ap_domain_hostdev_is_ap(hostdev))
         return TRUE;
-    uuid = text ? ap_uuid_normalize(text) : NULL;
-    if (!uuid) {
-        ap_xml_set_error(error, address ? address : hostdev,
+    if (!hostdev->uuid) {
+        ap_xml_set_error(error, node,
                          "the vfio-ap <hostdev> lacks <source><address uuid='...'/></source> "
-                         "with a valid UUID");
+                         "with a valid UUID\n"
+                         "virsh nodedev-list --all --cap mdev lists the mdevs");
         return FALSE;
     }
-    g_ptr_array_add(def->mdevs, g_steal_pointer(&uuid));
+    g_ptr_array_add(def->mdevs, g_strdup(hostdev->uuid));
     return TRUE;
 }
 
 
-/* In all <devices> there are: libvirt looks for ./devices/hostdev. */
 static gboolean
-read_hostdevs(ApDomainDef *def, xmlNode *domain, GError **error)
+is_hostdev_interface(xmlNode *node)
+{
+    g_autofree char *type = ap_xml_is(node, "interface") ? ap_xml_get_attr(node, "type") : NULL;
+
+    return g_strcmp0(type, "hostdev") == 0;
+}
+
+
+static gboolean
+is_hostdev(xmlNode *node)
+{
+    return ap_xml_is(node, "hostdev");
+}
+
+
+/* XPath ./devices/hostdev: there may be several <devices>. */
+static gboolean
+add_hostdevs(ApDomainDef *def, xmlNode *domain, gboolean (*is_wanted)(xmlNode *), GError **error)
 {
     for (xmlNode *devices = domain->children; devices; devices = devices->next) {
-        if (!ap_xml_is(devices, "devices"))
-            continue;
-        for (xmlNode *child = devices->children; child; child = child->next) {
-            if (ap_xml_is(child, "hostdev") && !read_hostdev(def, child, error))
+        xmlNode *child = ap_xml_is(devices, "devices") ? devices->children : NULL;
+
+        for (; child; child = child->next) {
+            if (is_wanted(child) && !add_hostdev(def, child, error))
                 return FALSE;
         }
     }
     return TRUE;
+}
+
+
+static void
+read_aliases(ApDomainDef *def, xmlNode *domain)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (xmlNode *devices = domain->children; devices; devices = devices->next) {
+        xmlNode *child = ap_xml_is(devices, "devices") ? devices->children : NULL;
+
+        for (; child; child = child->next) {
+            g_autofree char *alias =
+                child->type == XML_ELEMENT_NODE ? ap_domain_user_alias(child) : NULL;
+
+            if (!alias)
+                continue;
+            if (!def->twice_alias && g_hash_table_contains(seen, alias)) {
+                def->twice_line = xmlGetLineNo(child);
+                def->twice_alias = g_strdup(alias);
+            }
+            g_hash_table_add(seen, g_steal_pointer(&alias));
+        }
+    }
+}
+
+
+static void
+read_os(ApDomainDef *def, xmlNode *node)
+{
+    ApDomainOs *os = g_new0(ApDomainOs, 1);
+    xmlNode *type = ap_xml_find(node, "type");
+
+    def->os = os;
+    os->line = xmlGetLineNo(type ? type : node);
+    os->has_boot = ap_xml_find(node, "boot") != NULL;
+    if (!type)
+        return;
+    os->type = ap_xml_get_text(type);
+    os->arch = ap_xml_get_attr(type, "arch");
+    os->machine = ap_xml_get_attr(type, "machine");
+}
+
+
+static gboolean
+is_qemu(const xmlNode *node, const char *name)
+{
+    return node->type == XML_ELEMENT_NODE && node->ns &&
+           strcmp((const char *)node->ns->href, AP_DOMAIN_QEMU_NAMESPACE) == 0 &&
+           strcmp((const char *)node->name, name) == 0;
+}
+
+
+/* What <qemu:add> gives and <qemu:del> takes, is taken (qemuProcessStartUpdateCustomCaps()). */
+static void
+read_capabilities(ApDomainDef *def, const xmlNode *capabilities)
+{
+    for (xmlNode *child = capabilities->children; child; child = child->next) {
+        g_autofree char *name = NULL;
+
+        if (!is_qemu(child, "del") && !is_qemu(child, "add"))
+            continue;
+        name = ap_xml_get_attr(child, "capability");
+        if (!name || name[0] == '\0')
+            def->capabilities.line = xmlGetLineNo(child);
+        if (is_qemu(child, "add"))
+            continue;
+        def->capabilities.no_json |= g_strcmp0(name, "device.json+hotplug") == 0;
+        def->capabilities.no_vfio_ap |= g_strcmp0(name, "vfio-ap") == 0;
+    }
+}
+
+
+static void
+read_metadata(ApDomainDef *def, xmlNode *domain)
+{
+    xmlNode *node = ap_domain_metadata_find(domain);
+
+    if (!node)
+        return;
+    def->metadata_line = xmlGetLineNo(node);
+    ap_domain_metadata_parse(node, &def->matrix, &def->matrix_error);
+}
+
+
+static void
+read_settings(ApDomainDef *def, xmlNode *domain)
+{
+    xmlNode *os = ap_xml_find(domain, "os");
+    xmlNode *cpu = ap_xml_find(domain, "cpu");
+
+    def->line = xmlGetLineNo(domain);
+    def->type = ap_xml_get_attr(domain, "type");
+    if (os)
+        read_os(def, os);
+    if (cpu)
+        def->cpu = ap_domain_cpu_new(cpu);
+    for (const xmlNode *child = domain->children; child; child = child->next) {
+        if (is_qemu(child, "capabilities"))
+            read_capabilities(def, child);
+    }
+    read_aliases(def, domain);
+    read_metadata(def, domain);
 }
 
 
@@ -125,6 +260,8 @@ ap_domain_xml_parse(const char *text, gsize length, GError **error)
     xmlNode *root;
     xmlNode *domain;
 
+    def->mdevs = g_ptr_array_new_with_free_func(g_free);
+    def->hostdevs = g_ptr_array_new_with_free_func((GDestroyNotify)ap_domain_hostdev_free);
     if (!doc)
         return NULL;
     root = xmlDocGetRootElement(doc);
@@ -134,150 +271,27 @@ ap_domain_xml_parse(const char *text, gsize length, GError **error)
                          root->name);
         return NULL;
     }
-    def->mdevs = g_ptr_array_new_with_free_func(g_free);
     if (domain != root && !read_status(def, root, error))
         return NULL;
     if (!def->state)
         def->state = g_strdup("shut off");
-    if (!read_name(def, domain, error) || !read_hostdevs(def, domain, error))
+    if (!read_name(def, domain, error) ||
+        !add_hostdevs(def, domain, is_hostdev_interface, error) ||
+        !add_hostdevs(def, domain, is_hostdev, error))
         return NULL;
+    read_settings(def, domain);
     return g_steal_pointer(&def);
 }
 
 
-static gboolean
-is_mdev_hostdev(xmlNode *node)
+const ApDomainHostdev *
+ap_domain_def_find_ap(const ApDomainDef *def, guint n)
 {
-    g_autofree char *type = ap_xml_is(node, "hostdev") ? ap_xml_get_attr(node, "type") : NULL;
+    for (guint i = 0; i < def->hostdevs->len; i++) {
+        const ApDomainHostdev *hostdev = def->hostdevs->pdata[i];
 
-    return g_strcmp0(type, "mdev") == 0;
-}
-
-
-static gboolean
-is_our_metadata(xmlNode *node)
-{
-    return node->type == XML_ELEMENT_NODE && node->ns &&
-           strcmp((const char *)node->ns->href, AP_DOMAIN_NAMESPACE) == 0;
-}
-
-
-static gboolean
-is_os_type(xmlNode *node)
-{
-    return ap_xml_is(node, "type");
-}
-
-
-static gboolean
-is_kept_in_domain(xmlNode *node)
-{
-    static const char *const kept[] = { "name", "uuid", "os", "cpu", "devices", "metadata" };
-
-    for (guint i = 0; i < G_N_ELEMENTS(kept); i++) {
-        if (ap_xml_is(node, kept[i]))
-            return TRUE;
+        if (ap_domain_hostdev_is_ap(hostdev) && n-- == 0)
+            return hostdev;
     }
-    return FALSE;
-}
-
-
-static gboolean
-is_domain(xmlNode *node)
-{
-    return ap_xml_is(node, "domain");
-}
-
-
-static gboolean
-is_element(xmlNode *node)
-{
-    return node->type == XML_ELEMENT_NODE;
-}
-
-
-/* Removes the children of @node that @keep does not want. */
-static void
-strip_children(xmlNode *node, gboolean (*keep)(xmlNode *))
-{
-    xmlNode *next;
-
-    for (xmlNode *child = node->children; child; child = next) {
-        next = child->next;
-        if (keep(child))
-            continue;
-        xmlUnlinkNode(child);
-        xmlFreeNode(child);
-    }
-}
-
-
-/* Nothing says that an element stands there only once: what a second one holds goes as well. */
-static void
-strip_domain(xmlNode *domain)
-{
-    strip_children(domain, is_kept_in_domain);
-    for (xmlNode *child = domain->children; child; child = child->next) {
-        if (ap_xml_is(child, "os"))
-            strip_children(child, is_os_type);
-        else if (ap_xml_is(child, "devices"))
-            strip_children(child, is_mdev_hostdev);
-        else if (ap_xml_is(child, "metadata"))
-            strip_children(child, is_our_metadata);
-    }
-}
-
-
-static void
-strip_document(xmlDoc *doc)
-{
-    xmlNode *root = xmlDocGetRootElement(doc);
-
-    strip_children((xmlNode *)doc, is_element);
-    if (is_domain(root)) {
-        strip_domain(root);
-        return;
-    }
-    strip_children(root, is_domain);
-    for (xmlNode *domain = root->children; domain; domain = domain->next)
-        strip_domain(domain);
-}
-
-
-static gboolean
-is_no_comment(xmlNode *node)
-{
-    return node->type != XML_COMMENT_NODE && node->type != XML_PI_NODE;
-}
-
-
-/* What somebody wrote into a comment, also deep inside what is kept. */
-static void
-strip_comments(xmlNode *node)
-{
-    strip_children(node, is_no_comment);
-    for (xmlNode *child = node->children; child; child = child->next) {
-        if (child->type == XML_ELEMENT_NODE)
-            strip_comments(child);
-    }
-}
-
-
-char *
-ap_domain_xml_strip(const char *text, gsize length, GError **error)
-{
-    g_autoptr(ApDomainDef) def = ap_domain_xml_parse(text, length, error);
-    g_autoptr(xmlDoc) doc = def ? ap_xml_parse(text, length, error) : NULL;
-    xmlChar *buffer;
-    char *result;
-    int size;
-
-    if (!doc)
-        return NULL;
-    strip_document(doc);
-    strip_comments((xmlNode *)doc);
-    xmlDocDumpFormatMemoryEnc(doc, &buffer, &size, "UTF-8", 1);
-    result = g_strndup((const char *)buffer, size);
-    xmlFree(buffer);
-    return result;
+    return NULL;
 }

@@ -2,25 +2,78 @@
 /* What we need of libvirt's domain XML, persistent or status. */
 #pragma once
 
-#include <glib.h>
+#include "conf/ap_domain_cpu.h"
+#include "conf/ap_domain_hostdev.h"
+#include "conf/ap_domain_metadata.h"
 
-#define AP_DOMAIN_NAMESPACE "urn:libvirt-ap:domain:1"
+#define AP_DOMAIN_QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
+
+/**
+ * ApDomainOs:
+ * @line: where it stands
+ * @type: (nullable): "hvm"
+ * @arch: (nullable): "s390x"; NULL means the host's
+ * @machine: (nullable): "s390-ccw-virtio"; NULL means the architecture's default
+ * @has_boot: whether it says what to boot from
+ */
+typedef struct {
+    long line;
+    char *type;
+    char *arch;
+    char *machine;
+    gboolean has_boot;
+} ApDomainOs;
+
+/**
+ * ApDomainCapabilities:
+ * @line: where one is named that lacks its name; 0 where there is none
+ * @no_json: whether <qemu:del> takes "device.json+hotplug" away: QEMU's legacy syntax
+ * @no_vfio_ap: whether <qemu:del> takes "vfio-ap" away
+ */
+typedef struct {
+    long line;
+    gboolean no_json;
+    gboolean no_vfio_ap;
+} ApDomainCapabilities;
 
 /**
  * ApDomainDef:
+ * @line: where <domain> stands
+ * @type: (nullable): "kvm", "qemu"
  * @name: the guest's name
- * @uuid: its UUID in lower case
+ * @uuid: (nullable): its UUID in lower case
  * @state: as virsh prints it ("running", "shut off"); "shut off" of persistent XML
  * @pid: (status XML) QEMU's process id, else 0
  * @mdevs: (element-type utf8): UUIDs of its mdev hostdevs of model vfio-ap, in lower case, in the
  *   document's order
+ * @hostdevs: (element-type ApDomainHostdev): all host devices as libvirt counts them: interfaces
+ *   of type hostdev first
+ * @os: (nullable): its <os>
+ * @cpu: (nullable): its <cpu>
+ * @capabilities: QEMU capabilities that the document takes away
+ * @twice_alias: (nullable): a user's alias that two devices have
+ * @twice_line: where it stands for the second time
+ * @metadata_line: where our metadata element stands, 0 if there is none
+ * @matrix: the matrix that it describes
+ * @matrix_error: (nullable): why it describes none
  */
 typedef struct {
+    long line;
+    char *type;
     char *name;
     char *uuid;
     char *state;
     int pid;
     GPtrArray *mdevs;
+    GPtrArray *hostdevs;
+    ApDomainOs *os;
+    ApDomainCpu *cpu;
+    ApDomainCapabilities capabilities;
+    char *twice_alias;
+    long twice_line;
+    long metadata_line;
+    ApMatrix matrix;
+    GError *matrix_error;
 } ApDomainDef;
 
 /**
@@ -29,7 +82,8 @@ typedef struct {
  * @length: its length in bytes
  * @error: return location
  *
- * Whatever is not ours is left alone.
+ * Whatever is not ours is left alone. What libvirt would refuse is not judged here, except a
+ * vfio-ap hostdev that names no mdev.
  *
  * Errors: AP_ERROR_XML, and the message gives the line.
  *
@@ -53,6 +107,16 @@ ap_domain_xml_parse(const char *text, gsize length, GError **error);
  */
 char *
 ap_domain_xml_strip(const char *text, gsize length, GError **error);
+
+/**
+ * ap_domain_def_find_ap:
+ * @def: a guest
+ * @n: 0 for the first
+ *
+ * Returns: (nullable): its @n-th vfio-ap hostdev, borrowed from @def.
+ */
+const ApDomainHostdev *
+ap_domain_def_find_ap(const ApDomainDef *def, guint n);
 
 /**
  * ap_domain_def_free:

@@ -25,6 +25,9 @@ static const char *const codes[] = {
     [AP_CODE_HOST_NEEDS] = "host-needs",
     [AP_CODE_MIXED_BINDING] = "mixed-binding",
     [AP_CODE_UNREADABLE] = "unreadable",
+    [AP_CODE_CPU_NO_AP] = "cpu-no-ap",
+    [AP_CODE_METADATA_MISMATCH] = "metadata-mismatch",
+    [AP_CODE_BAD_XML] = "bad-xml",
 };
 
 static const char *const phases[] = {

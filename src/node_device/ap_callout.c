@@ -9,6 +9,7 @@
 #include "conf/ap_mdevctl_json.h"
 #include "node_device/ap_change.h"
 #include "node_device/ap_live.h"
+#include "node_device/ap_log.h"
 #include "node_device/ap_txn.h"
 #include "util/ap_error.h"
 #include "util/ap_lock.h"
@@ -76,34 +77,13 @@ load_inventory(Session *session, gboolean definitions)
 
 /* virsh shows standard error only of what fails, so a warning goes to the journal as well. */
 static void
-log_warning(const ApFinding *finding)
-{
-    guint position = 0;
-    ApApqn apqn = { 0 };
-    g_autofree char *first =
-        ap_apqn_set_next(&finding->apqns, &position, &apqn) ? ap_apqn_to_string(apqn) : NULL;
-    const GLogField fields[] = {
-        { "MESSAGE", finding->message, -1 },
-        { "PRIORITY", "4", -1 },
-        { "SYSLOG_IDENTIFIER", "libvirt-ap", -1 },
-        { "CODE", ap_code_to_string(finding->code), -1 },
-        { "MDEV", finding->mdev ? finding->mdev : "", -1 },
-        { "GUEST", finding->guest ? finding->guest : "", -1 },
-        { "APQN", first ? first : "", -1 },
-    };
-
-    g_log_writer_journald(G_LOG_LEVEL_WARNING, fields, G_N_ELEMENTS(fields), NULL);
-}
-
-
-static void
 print_finding(const Session *session, const ApFinding *finding)
 {
     g_autofree char *text = ap_finding_to_text(finding);
 
     fprintf(stderr, "%s%s\n", finding->severity == AP_SEVERITY_WARN ? "warning: " : "", text);
     if (finding->severity == AP_SEVERITY_WARN && ap_root_is_host(session->root))
-        log_warning(finding);
+        ap_log_finding(finding);
 }
 
 

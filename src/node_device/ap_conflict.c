@@ -323,7 +323,8 @@ ap_conflict_check(ApInventory *inventory, const ApCandidate *candidate, guint ph
 }
 
 
-/* An mdev that a guest names, as the inventory knows it; FALSE if it does not. */
+/* An mdev that a guest names, as the inventory knows it, or as the guest brings it with it; FALSE
+ * if neither. */
 static gboolean
 get_named_mdev(ApInventory *inventory, const ApGuest *guest, const char *uuid,
                ApCandidate *ret_candidate, guint *ret_phases)
@@ -331,6 +332,11 @@ get_named_mdev(ApInventory *inventory, const ApGuest *guest, const char *uuid,
     const ApOwner *owner = ap_inventory_find(inventory, uuid);
 
     *ret_candidate = (ApCandidate){ .uuid = uuid, .guest = guest };
+    if (!owner && guest->has_matrix) {
+        ret_candidate->matrix = guest->matrix;
+        *ret_phases = AP_PHASE_BIT(AP_PHASE_START) | AP_PHASE_BIT(AP_PHASE_GUEST);
+        return TRUE;
+    }
     if (!owner)
         return FALSE;
     ret_candidate->active = owner->active;
@@ -398,7 +404,7 @@ judge_guest_itself(ApInventory *inventory, const ApGuest *guest, gboolean audit,
                             g_strdup_printf("guest '%s' has %u vfio-ap hostdevs; it can have one",
                                             guest->name, guest->mdevs->len),
                             g_strdup("put all its queues into one matrix"));
-        if (!ap_inventory_find(inventory, uuid))
+        if (!ap_inventory_find(inventory, uuid) && !guest->has_matrix)
             judge_unknown_mdev(&judge);
     }
 }

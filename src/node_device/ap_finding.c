@@ -36,6 +36,15 @@ is_sharing(ApCode code)
 }
 
 
+/* What there may be several of, each with a message of its own. */
+static gboolean
+has_own_message(ApCode code)
+{
+    return code == AP_CODE_UNREADABLE || code == AP_CODE_BAD_STEP || code == AP_CODE_BAD_XML ||
+           code == AP_CODE_METADATA_MISMATCH;
+}
+
+
 /* Whether a finding is about its guest more than about its mdev. */
 static gboolean
 is_about_guest(const ApFinding *finding)
@@ -54,7 +63,7 @@ is_same_subject(const ApFinding *a, const ApFinding *b)
         return FALSE;
     if (g_strcmp0(a->mdev, b->mdev) != 0 || g_strcmp0(a->other_mdev, b->other_mdev) != 0)
         return FALSE;
-    if (a->code == AP_CODE_UNREADABLE || a->code == AP_CODE_BAD_STEP)
+    if (has_own_message(a->code))
         return strcmp(a->message, b->message) == 0;
     if (!is_about_guest(a) && g_strcmp0(a->mdev, a->other_mdev) != 0)
         return TRUE;
@@ -110,13 +119,10 @@ ap_finding_list_sort(GPtrArray *findings)
 static char *
 subject_key(const ApFinding *finding)
 {
-    gboolean own_message =
-        finding->code == AP_CODE_UNREADABLE || finding->code == AP_CODE_BAD_STEP;
-
     return g_strdup_printf("%d %s %s %s", is_sharing(finding->code) ? 0 : finding->code,
                            finding->mdev ? finding->mdev : "-",
                            finding->other_mdev ? finding->other_mdev : "-",
-                           own_message ? finding->message : "");
+                           has_own_message(finding->code) ? finding->message : "");
 }
 
 

@@ -5,6 +5,7 @@
  * callout has the program libvirt-ap-guests load them, and only after a conflict. */
 #pragma once
 
+#include "util/ap_matrix.h"
 #include "util/ap_root.h"
 
 /**
@@ -14,7 +15,9 @@
  * @state: as virsh prints it: "running", "paused", "shut off", ...
  * @autostart: whether libvirt starts it at boot
  * @mdevs: (element-type utf8): UUIDs that its definition or its running instance names
- * @held: (element-type utf8): those that the running instance has
+ * @held: (element-type utf8): those that the running instance has, or the starting one is to have
+ * @has_matrix: whether its metadata describes the matrix that it brings with it
+ * @matrix: that matrix
  */
 typedef struct {
     char *name;
@@ -23,6 +26,8 @@ typedef struct {
     gboolean autostart;
     GPtrArray *mdevs;
     GPtrArray *held;
+    gboolean has_matrix;
+    ApMatrix matrix;
 } ApGuest;
 
 /**

@@ -3,18 +3,21 @@
 #include <string.h>
 
 #include "conf/ap_domain_xml.h"
+#include "node_device/ap_claim.h"
 #include "node_device/ap_guests.h"
 #include "node_device/ap_problem.h"
 #include "util/ap_error.h"
 
 #define CONFIG_DIR "/etc/libvirt/qemu"
 #define STATUS_DIR "/run/libvirt/qemu"
+#define SHUT_OFF "shut off"
 
 /* What is collected. */
 typedef struct {
     const ApRoot *root;
     GPtrArray *guests;
     GHashTable *by_name; /* name -> ApGuest, borrowed */
+    GHashTable *running; /* names of those with a status file, borrowed */
     GPtrArray *problems;
 } Loader;
 
@@ -45,13 +48,13 @@ read_domain(Loader *loader, ApDir *dir, const char *dir_path, const char *name)
 
 
 static ApGuest *
-get_guest(Loader *loader, const ApDomainDef *def)
+get_guest(Loader *loader, const char *name, const char *uuid, const char *state)
 {
-    ApGuest *guest = g_hash_table_lookup(loader->by_name, def->name);
+    ApGuest *guest = g_hash_table_lookup(loader->by_name, name);
 
     if (guest)
         return guest;
-    guest = ap_guest_new(def->name, def->uuid, def->state);
+    guest = ap_guest_new(name, uuid, state);
     g_ptr_array_add(loader->guests, guest);
     g_hash_table_insert(loader->by_name, guest->name, guest);
     return guest;
@@ -77,10 +80,12 @@ ap_guests_is_alive(const ApRoot *root, int pid, const char *uuid)
 static void
 add_persistent(Loader *loader, const ApDomainDef *def)
 {
-    ApGuest *guest = get_guest(loader, def);
+    ApGuest *guest = get_guest(loader, def->name, def->uuid, def->state);
 
     for (guint i = 0; i < def->mdevs->len; i++)
         ap_guest_add_mdev(guest, def->mdevs->pdata[i], FALSE);
+    guest->has_matrix = def->metadata_line > 0 && !def->matrix_error;
+    guest->matrix = def->matrix;
 }
 
 
@@ -91,11 +96,39 @@ add_status(Loader *loader, const ApDomainDef *def)
 
     if (!ap_guests_is_alive(loader->root, def->pid, def->uuid))
         return;
-    guest = get_guest(loader, def);
+    guest = get_guest(loader, def->name, def->uuid, def->state);
+    g_hash_table_add(loader->running, guest->name);
     g_free(guest->state);
     guest->state = g_strdup(def->state);
     for (guint i = 0; i < def->mdevs->len; i++)
         ap_guest_add_mdev(guest, def->mdevs->pdata[i], TRUE);
+}
+
+
+/* libvirt's status file says more of a guest that runs; before and after, the claim tells. */
+static void
+add_claim(Loader *loader, const ApClaim *claim)
+{
+    ApGuest *guest;
+
+    if (!ap_claim_is_alive(claim, loader->root))
+        return;
+    if (g_hash_table_contains(loader->running, claim->guest))
+        return;
+    guest = get_guest(loader, claim->guest, claim->guest_uuid, SHUT_OFF);
+    g_free(guest->state);
+    guest->state = g_strdup(claim->running ? "in shutdown" : "starting");
+    ap_guest_add_mdev(guest, claim->mdev, TRUE);
+}
+
+
+static void
+read_claims(Loader *loader)
+{
+    g_autoptr(GPtrArray) claims = ap_claims_load(loader->root, loader->problems);
+
+    for (guint i = 0; i < claims->len; i++)
+        add_claim(loader, claims->pdata[i]);
 }
 
 
@@ -160,10 +193,12 @@ ap_guests_load(const ApRoot *root, GPtrArray *problems)
 {
     g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
     GPtrArray *guests = g_ptr_array_new_with_free_func((GDestroyNotify)ap_guest_free);
-    Loader loader = { root, guests, by_name, problems };
+    g_autoptr(GHashTable) running = g_hash_table_new(g_str_hash, g_str_equal);
+    Loader loader = { root, guests, by_name, running, problems };
 
     read_dir(&loader, CONFIG_DIR, add_persistent);
     read_dir(&loader, STATUS_DIR, add_status);
+    read_claims(&loader);
     read_autostart(&loader);
     g_ptr_array_sort(guests, compare_guests);
     return guests;

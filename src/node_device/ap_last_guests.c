@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reader of the last guest of each APQN. */
+/* The last guest of each APQN: a GKeyFile with a group for each. */
 #include "node_device/ap_last_guests.h"
 
 #include "node_device/ap_problem.h"
@@ -92,4 +92,67 @@ const ApLastGuest *
 ap_last_guests_find(GHashTable *last_guests, ApApqn apqn)
 {
     return g_hash_table_lookup(last_guests, make_key(apqn));
+}
+
+
+static gboolean
+load_file(const ApRoot *root, GKeyFile *file, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autofree char *text = NULL;
+    gsize length;
+
+    text = ap_root_read(root, AP_LAST_GUESTS_PATH, AP_ROOT_LARGE_MAX, &length, &local);
+    if (!text && g_error_matches(local, AP_ERROR, AP_ERROR_NOT_FOUND))
+        return TRUE;
+    if (!text) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+    }
+    if (!g_key_file_load_from_data(file, text, length, G_KEY_FILE_KEEP_COMMENTS, &local)) {
+        g_set_error(error, AP_ERROR, AP_ERROR_CONFIG, "%s: %s", AP_LAST_GUESTS_PATH,
+                    local->message);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+
+static gboolean
+save_file(const ApRoot *root, GKeyFile *file, GError **error)
+{
+    g_autofree char *path = g_build_filename(ap_root_get_path(root), AP_LAST_GUESTS_PATH, NULL);
+    g_autofree char *dir = g_path_get_dirname(path);
+    g_autofree char *text = g_key_file_to_data(file, NULL, NULL);
+    g_autoptr(GError) local = NULL;
+
+    g_mkdir_with_parents(dir, 0755);
+    if (g_file_set_contents_full(path, text, -1,
+                                 G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
+                                 0644, &local))
+        return TRUE;
+    g_set_error(error, AP_ERROR, AP_ERROR_IO, "%s", local->message);
+    return FALSE;
+}
+
+
+gboolean
+ap_last_guests_note(const ApRoot *root, const ApMatrix *matrix, const char *name,
+                    const char *uuid, GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    ApApqnSet set = { 0 };
+    guint position = 0;
+    ApApqn apqn;
+
+    if (!load_file(root, file, error))
+        return FALSE;
+    ap_apqn_set_add(&set, &matrix->adapters, &matrix->domains);
+    while (ap_apqn_set_next(&set, &position, &apqn)) {
+        g_autofree char *group = ap_apqn_to_string(apqn);
+
+        g_key_file_set_string(file, group, "guest", name);
+        g_key_file_set_string(file, group, "uuid", uuid);
+    }
+    return save_file(root, file, error);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reader of the last guest of each APQN, which the hook notes when a guest starts: master keys
- * outlive every reset of a queue. */
+/* The last guest of each APQN, which the hook notes when a guest starts: master keys outlive every
+ * reset of a queue. */
 #pragma once
 
-#include "util/ap_id.h"
+#include "util/ap_matrix.h"
 #include "util/ap_root.h"
 
 #define AP_LAST_GUESTS_PATH "/var/lib/libvirt-ap/last-guests"
@@ -40,3 +40,21 @@ ap_last_guests_load(const ApRoot *root, GPtrArray *problems);
  */
 const ApLastGuest *
 ap_last_guests_find(GHashTable *last_guests, ApApqn apqn);
+
+/**
+ * ap_last_guests_note:
+ * @root: a root
+ * @matrix: a matrix
+ * @name: the name of the guest that has it now
+ * @uuid: that guest's UUID in lower case
+ * @error: return location
+ *
+ * Notes the guest for each APQN of @matrix. The caller holds the lock.
+ *
+ * Errors: AP_ERROR_IO; AP_ERROR_CONFIG if the file there cannot be understood.
+ *
+ * Returns: whether it is written.
+ */
+gboolean
+ap_last_guests_note(const ApRoot *root, const ApMatrix *matrix, const char *name,
+                    const char *uuid, GError **error);

@@ -14,6 +14,9 @@ GUEST = "/usr/libexec/libvirt-ap/selftest/ap_guest"
 
 # A line is one case: UUID, queues to unbind, adapters, domains, control domains; "-" is none.
 RUN_CASES = r"""
+# libvirtd would ask mdevctl for its list after each step.
+pkill -STOP -x libvirtd
+trap 'pkill -CONT -x libvirtd' EXIT
 matrix=/sys/devices/vfio_ap/matrix
 mkdir -p /etc/mdevctl.d/matrix
 words() { [ "$1" = - ] || echo "$1" | tr , ' '; }

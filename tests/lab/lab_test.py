@@ -32,7 +32,7 @@ DOMAIN = f"""<domain type='kvm'><name>g1</name><memory unit='MiB'>256</memory><v
 <devices><hostdev mode='subsystem' type='mdev' model='vfio-ap'>
 <source><address uuid='{UUID}'/></source></hostdev><console type='pty'/></devices></domain>"""
 
-os.environ["LIBVIRT_AP_LAB_NAME"] = "test"
+os.environ.setdefault("LIBVIRT_AP_LAB_NAME", "test")
 
 
 def lab(*words, **options):

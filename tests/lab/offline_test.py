@@ -136,16 +136,16 @@ class Sources(unittest.TestCase):
             return list(apt._stanzas(path))  # pylint: disable=protected-access
 
     def test_one_line_format(self):
-        text = ("# deb http://no/debian x main\n"
-                "deb [arch=amd64 signed-by=/k] http://m/debian s main\n")
-        self.assertEqual(self.stanzas("a.list", text), [(["http://m/debian"], ["s"])])
+        text = ("# deb http://no/mirror x main\n"
+                "deb [arch=amd64 signed-by=/k] http://m/mirror s main\n")
+        self.assertEqual(self.stanzas("a.list", text), [(["http://m/mirror"], ["s"])])
 
     def test_deb822_format_with_comments_and_continuation(self):
-        text = ("Types: deb\n# a comment\nURIs: http://a/debian\n http://b/debian\n"
+        text = ("Types: deb\n# a comment\nURIs: http://a/mirror\n http://b/mirror\n"
                 "Suites: s s-updates\n\nTypes: deb-src\nURIs: http://no/\nSuites: s\n\n"
-                "Types: deb\nEnabled: no\nURIs: http://off/debian\nSuites: s\n")
+                "Types: deb\nEnabled: no\nURIs: http://off/mirror\nSuites: s\n")
         self.assertEqual(self.stanzas("a.sources", text),
-                         [(["http://a/debian", "http://b/debian"], ["s", "s-updates"])])
+                         [(["http://a/mirror", "http://b/mirror"], ["s", "s-updates"])])
 
 
 class Pieces(unittest.TestCase):

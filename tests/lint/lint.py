@@ -174,7 +174,7 @@ def check_docs(tree):
 LAYERS = {"src/util/": ("util",), "src/conf/": ("conf", "util"),
           "src/node_device/sim/": ("node_device/sim", "util"),
           "src/node_device/": ("node_device", "conf", "util"),
-          "src/qemu/": ("qemu", "node_device", "conf", "util"),
+          "src/qemu/": ("qemu", "node_device", "node_device/sim", "conf", "util"),
           "src/remote/": ("remote", "node_device", "conf", "util")}
 WRITERS = ("src/util/", "src/node_device/", "tools/cmd_capture.c")
 WRITING = (r"\b(?:rename(?:at2?)?|unlink(?:at)?|mkdir(?:at)?|rmdir|link(?:at)?|symlink(?:at)?"

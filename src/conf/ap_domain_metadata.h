@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Our metadata element in domain XML: the matrix that a guest brings with it. */
+#pragma once
+
+#include <libxml/tree.h>
+
+#include "util/ap_matrix.h"
+
+#define AP_DOMAIN_NAMESPACE "urn:libvirt-ap:domain:1"
+
+/**
+ * ap_domain_metadata_find:
+ * @domain: a <domain> element
+ *
+ * Returns: (nullable): the first element of our namespace in its <metadata>, borrowed.
+ */
+xmlNode *
+ap_domain_metadata_find(xmlNode *domain);
+
+/**
+ * ap_domain_metadata_parse:
+ * @node: an element of our namespace
+ * @ret_matrix: (out): the matrix; untouched on failure
+ * @error: return location
+ *
+ * docs/formatdomain-ap.rst describes the element, schemas/domain-ap.rng is its grammar.
+ *
+ * Errors: AP_ERROR_XML, and the message gives the line.
+ *
+ * Returns: whether @node is a matrix.
+ */
+gboolean
+ap_domain_metadata_parse(xmlNode *node, ApMatrix *ret_matrix, GError **error);

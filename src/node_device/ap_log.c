@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The journal, for programs whose standard error nobody sees when they succeed. */
+#include "node_device/ap_log.h"
+
+
+static void
+write_fields(const char *message, const char *code, const char *mdev, const char *guest,
+             const char *apqn)
+{
+    const GLogField fields[] = {
+        { "MESSAGE", message, -1 },
+        { "PRIORITY", "4", -1 },
+        { "SYSLOG_IDENTIFIER", "libvirt-ap", -1 },
+        { "CODE", code ? code : "", -1 },
+        { "MDEV", mdev ? mdev : "", -1 },
+        { "GUEST", guest ? guest : "", -1 },
+        { "APQN", apqn ? apqn : "", -1 },
+    };
+
+    g_log_writer_journald(G_LOG_LEVEL_WARNING, fields, G_N_ELEMENTS(fields), NULL);
+}
+
+
+void
+ap_log_finding(const ApFinding *finding)
+{
+    guint position = 0;
+    ApApqn apqn = { 0 };
+    g_autofree char *first =
+        ap_apqn_set_next(&finding->apqns, &position, &apqn) ? ap_apqn_to_string(apqn) : NULL;
+
+    write_fields(finding->message, ap_code_to_string(finding->code), finding->mdev, finding->guest,
+                 first);
+}
+
+
+void
+ap_log_warning(const char *guest, const char *mdev, const char *message)
+{
+    write_fields(message, NULL, mdev, guest, NULL);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A guest's definition against the host. */
+#include "qemu/qemu_ap_guest.h"
+
+#include <string.h>
+
+#include "qemu/qemu_ap_validate.h"
+#include "util/ap_error.h"
+
+/* One guest while it is judged. */
+typedef struct {
+    const ApDomainDef *def;
+    const ApGuest *guest;
+    const ApConfig *config;
+    GPtrArray *findings;
+} Judge;
+
+
+ApGuest *
+qemu_ap_guest_new(const ApDomainDef *def, ApInventory *inventory)
+{
+    const ApGuest *known = ap_inventory_find_guest(inventory, def->name);
+    ApGuest *guest = ap_guest_new(def->name, def->uuid, known ? known->state : def->state);
+
+    guest->autostart = known && known->autostart;
+    for (guint i = 0; i < def->mdevs->len; i++)
+        ap_guest_add_mdev(guest, def->mdevs->pdata[i], FALSE);
+    guest->has_matrix = def->metadata_line > 0 && !def->matrix_error;
+    guest->matrix = def->matrix;
+    return guest;
+}
+
+
+/* Takes over @message. */
+static void
+report(Judge *judge, ApCode code, ApSeverity severity, const char *mdev, char *message,
+       const char *hint)
+{
+    const char *mdevs[] = { mdev };
+    const char *guests[] = { judge->guest->name };
+    ApFinding *finding;
+
+    severity = ap_config_get_severity(judge->config, code, AP_PHASE_GUEST, severity, mdevs, guests,
+                                      1);
+    if (severity == AP_SEVERITY_ALLOW) {
+        g_free(message);
+        return;
+    }
+    finding = g_new0(ApFinding, 1);
+    finding->code = code;
+    finding->severity = severity;
+    finding->phase = AP_PHASE_GUEST;
+    finding->mdev = g_strdup(mdev);
+    finding->guest = g_strdup(judge->guest->name);
+    finding->guest_state = g_strdup(judge->guest->state);
+    finding->message = message;
+    finding->hint = g_strdup(hint);
+    g_ptr_array_add(judge->findings, finding);
+}
+
+
+static const char *
+get_mdev(const ApDomainDef *def, guint n)
+{
+    return def->mdevs->len > n ? def->mdevs->pdata[n] : NULL;
+}
+
+
+/* What libvirt has taken already it need not be asked about again. */
+static void
+check_xml(Judge *judge, gboolean taken)
+{
+    g_autoptr(GPtrArray) faults = qemu_ap_validate(judge->def);
+
+    for (guint i = 0; i < faults->len; i++) {
+        const QemuApFault *fault = faults->pdata[i];
+        ApSeverity severity =
+            fault->by == QEMU_AP_BY_NOBODY ? AP_SEVERITY_WARN : AP_SEVERITY_REJECT;
+        const char *mdev = get_mdev(judge->def, fault->code == AP_CODE_TOO_MANY ? 1 : 0);
+
+        if (taken && fault->by != QEMU_AP_BY_QEMU)
+            continue;
+        report(judge, fault->code, severity, mdev, g_strdup(fault->message), fault->hint);
+    }
+}
+
+
+static void
+report_mismatch(Judge *judge, const char *hint, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+static void
+report_mismatch(Judge *judge, const char *hint, const char *format, ...)
+{
+    g_autofree char *message = NULL;
+    va_list args;
+
+    va_start(args, format);
+    message = g_strdup_vprintf(format, args);
+    va_end(args);
+    report(judge, AP_CODE_METADATA_MISMATCH, AP_SEVERITY_REJECT, get_mdev(judge->def, 0),
+           g_strdup_printf("line %ld: %s", judge->def->metadata_line, message), hint);
+}
+
+
+/* Whoever may edit a domain must not make root hand out queues: a pool has to list them. */
+static void
+check_pools(Judge *judge)
+{
+    ApApqnSet denied;
+    ApMask control;
+    g_autofree char *control_text = NULL;
+    g_autofree char *first = NULL;
+    guint position = 0;
+    ApApqn apqn;
+
+    if (ap_config_allows(judge->config, judge->def->name, &judge->def->matrix, &denied, &control))
+        return;
+    if (ap_apqn_set_next(&denied, &position, &apqn)) {
+        g_autoptr(GString) rest = g_string_new(NULL);
+
+        first = ap_apqn_describe(apqn);
+        ap_apqn_set_append_rest(&denied, rest);
+        report_mismatch(judge,
+                        "the administrator of the host adds it to a [pool NAME] in "
+                        AP_CONFIG_PATH,
+                        "no pool gives APQN %s to guest '%s'%s", first, judge->def->name,
+                        rest->str);
+        return;
+    }
+    control_text = ap_mask_describe(&control);
+    report_mismatch(judge,
+                    "leave them out, or the administrator of the host adds them to "
+                    "control-domains in its [pool NAME] in " AP_CONFIG_PATH,
+                    "no pool gives control of domains %s to guest '%s'", control_text,
+                    judge->def->name);
+}
+
+
+/* "adapters 0x05, domains 0x47, control domains none". */
+static char *
+describe_matrix(const ApMatrix *matrix)
+{
+    const ApMask *masks[] = { &matrix->adapters, &matrix->domains, &matrix->control_domains };
+    char *texts[G_N_ELEMENTS(masks)];
+    char *result;
+
+    for (guint i = 0; i < G_N_ELEMENTS(masks); i++)
+        texts[i] = ap_mask_is_empty(masks[i]) ? g_strdup("none") : ap_mask_describe(masks[i]);
+    result = g_strdup_printf("adapters %s, domains %s, control domains %s", texts[0], texts[1],
+                             texts[2]);
+    for (guint i = 0; i < G_N_ELEMENTS(masks); i++)
+        g_free(texts[i]);
+    return result;
+}
+
+
+static void
+compare(Judge *judge, const ApMatrix *other, const char *which, const char *hint)
+{
+    g_autofree char *ours = describe_matrix(&judge->def->matrix);
+    g_autofree char *theirs = describe_matrix(other);
+
+    if (!ap_matrix_equal(&judge->def->matrix, other))
+        report_mismatch(judge, hint, "the metadata describes %s; the %s mdev %s has %s", ours,
+                        which, get_mdev(judge->def, 0), theirs);
+}
+
+
+static void
+check_metadata(Judge *judge, ApInventory *inventory)
+{
+    const ApDomainDef *def = judge->def;
+    const ApOwner *owner;
+
+    if (def->metadata_line == 0)
+        return;
+    if (def->matrix_error) {
+        g_autofree char *message = ap_error_message(def->matrix_error);
+
+        report(judge, AP_CODE_METADATA_MISMATCH, AP_SEVERITY_REJECT, get_mdev(def, 0),
+               g_steal_pointer(&message), ap_error_hint(def->matrix_error));
+        return;
+    }
+    if (def->mdevs->len == 0) {
+        report_mismatch(judge,
+                        "add <hostdev mode='subsystem' type='mdev' model='vfio-ap'> with the UUID "
+                        "that the mdev is to have, or remove the metadata",
+                        "the metadata describes a matrix, but the guest has no vfio-ap <hostdev>");
+        return;
+    }
+    check_pools(judge);
+    owner = ap_inventory_find(inventory, get_mdev(def, 0));
+    if (owner && owner->active)
+        compare(judge, &owner->live, "active", "correct the metadata, or stop that mdev");
+    if (owner && owner->definition && owner->definition->valid)
+        compare(judge, &owner->definition->matrix, "defined",
+                "correct the metadata, or the definition");
+}
+
+
+GPtrArray *
+qemu_ap_guest_check_taken(const ApDomainDef *def, const ApConfig *config)
+{
+    g_autoptr(ApGuest) guest = ap_guest_new(def->name, def->uuid, def->state);
+    Judge judge = { def, guest, config, ap_finding_list_new() };
+
+    check_xml(&judge, TRUE);
+    return judge.findings;
+}
+
+
+static GPtrArray *
+check(ApInventory *inventory, const ApDomainDef *def, const ApGuest *guest, guint phases,
+      gboolean taken)
+{
+    g_autoptr(ApGuest) own = guest ? NULL : qemu_ap_guest_new(def, inventory);
+    g_autoptr(GPtrArray) of_def = ap_finding_list_new();
+    GPtrArray *findings = ap_finding_list_new();
+    GPtrArray *of_host;
+    Judge judge = {
+        .def = def,
+        .guest = guest ? guest : own,
+        .config = ap_inventory_get_config(inventory),
+        .findings = of_def,
+    };
+
+    if (phases == 0 || phases & AP_PHASE_BIT(AP_PHASE_GUEST)) {
+        check_xml(&judge, taken);
+        check_metadata(&judge, inventory);
+    }
+    of_host = ap_conflict_check_guest(inventory, judge.guest, phases);
+    /* Of two findings about one fault the first stays: in a file the one that knows the line. */
+    g_ptr_array_extend_and_steal(findings, own ? g_steal_pointer(&of_def) : of_host);
+    g_ptr_array_extend_and_steal(findings, own ? of_host : g_steal_pointer(&of_def));
+    ap_finding_list_settle(findings);
+    return findings;
+}
+
+
+GPtrArray *
+qemu_ap_guest_check(ApInventory *inventory, const ApDomainDef *def, const ApGuest *guest,
+                    guint phases)
+{
+    return check(inventory, def, guest, phases, FALSE);
+}
+
+
+GPtrArray *
+qemu_ap_guest_check_start(ApInventory *inventory, const ApDomainDef *def, guint phases)
+{
+    return check(inventory, def, NULL, phases, TRUE);
+}

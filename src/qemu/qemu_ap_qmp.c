@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A small QMP client: one JSON object a line, either way (docs/interop/qmp-spec.rst of QEMU). */
+#include "qemu/qemu_ap_qmp.h"
+
+#include <gio/gio.h>
+#include <gio/gunixsocketaddress.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "util/ap_error.h"
+
+/* For one answer, in seconds. QEMU answers at once, unless its main loop is busy. */
+#define TIMEOUT_S 30
+
+#define PERIPHERAL "/machine/peripheral"
+
+typedef struct json_object JsonObject;
+
+/* A connection; @event is the last one that came between answers. */
+typedef struct {
+    GSocketConnection *connection;
+    GDataInputStream *input;
+    const char *path;
+    JsonObject *event;
+} Qmp;
+
+
+static void
+json_object_release(JsonObject *object)
+{
+    json_object_put(object);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonObject, json_object_release)
+
+
+static void
+qmp_free(Qmp *qmp)
+{
+    json_object_put(qmp->event);
+    g_clear_object(&qmp->input);
+    g_clear_object(&qmp->connection);
+    g_free(qmp);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Qmp, qmp_free)
+
+
+static JsonObject *
+set_io_error(const Qmp *qmp, const char *reason, GError **error)
+{
+    g_set_error(error, AP_ERROR, AP_ERROR_IO,
+                "%s: %s\nQEMU makes it with -qmp unix:PATH,server=on,wait=off", qmp->path, reason);
+    return NULL;
+}
+
+
+/* The next object; NULL at the end, after the timeout, or if it is none. */
+static JsonObject *
+read_object(Qmp *qmp, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autofree char *line = NULL;
+    JsonObject *object;
+
+    line = g_data_input_stream_read_line_utf8(qmp->input, NULL, NULL, &local);
+    if (!line)
+        return set_io_error(qmp, local ? local->message : "QEMU closed the connection", error);
+    object = json_tokener_parse(line);
+    if (json_object_is_type(object, json_type_object))
+        return object;
+    json_object_put(object);
+    return set_io_error(qmp, "what answers is no QMP", error);
+}
+
+
+static void
+set_event(Qmp *qmp, JsonObject *event)
+{
+    json_object_put(qmp->event);
+    qmp->event = event;
+}
+
+
+/* Takes over @arguments. Returns what QEMU returned. */
+static JsonObject *
+execute(Qmp *qmp, const char *command, JsonObject *arguments, GError **error)
+{
+    g_autoptr(JsonObject) request = json_object_new_object();
+    GOutputStream *output = g_io_stream_get_output_stream(G_IO_STREAM(qmp->connection));
+    g_autofree char *text = NULL;
+    g_autoptr(GError) local = NULL;
+
+    json_object_object_add(request, "execute", json_object_new_string(command));
+    if (arguments)
+        json_object_object_add(request, "arguments", arguments);
+    text = g_strconcat(json_object_to_json_string(request), "\n", NULL);
+    if (!g_output_stream_write_all(output, text, strlen(text), NULL, NULL, &local))
+        return set_io_error(qmp, local->message, error);
+    for (;;) {
+        JsonObject *answer = read_object(qmp, error);
+        g_autoptr(JsonObject) owned = answer;
+        JsonObject *part;
+
+        if (!answer)
+            return NULL;
+        if (json_object_object_get_ex(answer, "return", &part))
+            return json_object_get(part);
+        if (json_object_object_get_ex(answer, "error", &part)) {
+            g_set_error(error, AP_ERROR, AP_ERROR_REFUSED, "QEMU refuses %s: %s", command,
+                        json_object_get_string(json_object_object_get(part, "desc")));
+            return NULL;
+        }
+        if (json_object_object_get_ex(answer, "event", NULL))
+            set_event(qmp, g_steal_pointer(&owned));
+    }
+}
+
+
+static gboolean
+run(Qmp *qmp, const char *command, JsonObject *arguments, GError **error)
+{
+    g_autoptr(JsonObject) result = execute(qmp, command, arguments, error);
+
+    return result != NULL;
+}
+
+
+static Qmp *
+connect_to(const char *path, GError **error)
+{
+    g_autoptr(GSocketClient) client = g_socket_client_new();
+    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
+    g_autoptr(Qmp) qmp = g_new0(Qmp, 1);
+    g_autoptr(JsonObject) greeting = NULL;
+    g_autoptr(GError) local = NULL;
+
+    qmp->path = path;
+    g_socket_client_set_timeout(client, TIMEOUT_S);
+    qmp->connection =
+        g_socket_client_connect(client, G_SOCKET_CONNECTABLE(address), NULL, &local);
+    if (!qmp->connection) {
+        set_io_error(qmp, local->message, error);
+        return NULL;
+    }
+    qmp->input = g_data_input_stream_new(
+        g_io_stream_get_input_stream(G_IO_STREAM(qmp->connection)));
+    greeting = read_object(qmp, error);
+    if (!greeting)
+        return NULL;
+    if (!json_object_object_get_ex(greeting, "QMP", NULL)) {
+        set_io_error(qmp, "what answers is no QMP", error);
+        return NULL;
+    }
+    return run(qmp, "qmp_capabilities", NULL, error) ? g_steal_pointer(&qmp) : NULL;
+}
+
+
+static JsonObject *
+make_arguments(const char *first, const char *first_value, const char *second,
+               const char *second_value)
+{
+    JsonObject *arguments = json_object_new_object();
+
+    json_object_object_add(arguments, first, json_object_new_string(first_value));
+    if (second)
+        json_object_object_add(arguments, second, json_object_new_string(second_value));
+    return arguments;
+}
+
+
+gboolean
+qemu_ap_qmp_attach(const char *path, const char *uuid, GError **error)
+{
+    g_autoptr(Qmp) qmp = connect_to(path, error);
+    g_autofree char *id = g_strconcat("ap-", uuid, NULL);
+    g_autofree char *device = g_strconcat("/sys/bus/mdev/devices/", uuid, NULL);
+    JsonObject *arguments;
+
+    if (!qmp)
+        return FALSE;
+    arguments = make_arguments("driver", "vfio-ap", "id", id);
+    json_object_object_add(arguments, "sysfsdev", json_object_new_string(device));
+    return run(qmp, "device_add", arguments, error);
+}
+
+
+/* Whether a device of the guest is the mdev. */
+static gboolean
+is_device(Qmp *qmp, const char *id, const char *uuid)
+{
+    g_autofree char *path = g_strconcat(PERIPHERAL "/", id, NULL);
+    g_autoptr(JsonObject) value = NULL;
+    const char *device;
+
+    value = execute(qmp, "qom-get", make_arguments("path", path, "property", "sysfsdev"), NULL);
+    device = value ? json_object_get_string(value) : NULL;
+    return device && g_str_has_suffix(device, uuid);
+}
+
+
+/* The id of the device that is the mdev. */
+static char *
+find_device(Qmp *qmp, const char *uuid, GError **error)
+{
+    g_autoptr(JsonObject) list = NULL;
+
+    list = execute(qmp, "qom-list", make_arguments("path", PERIPHERAL, NULL, NULL), error);
+    if (!list)
+        return NULL;
+    for (gsize i = 0; i < json_object_array_length(list); i++) {
+        JsonObject *entry = json_object_array_get_idx(list, i);
+        const char *type = json_object_get_string(json_object_object_get(entry, "type"));
+        const char *name = json_object_get_string(json_object_object_get(entry, "name"));
+
+        if (g_strcmp0(type, "child<vfio-ap>") == 0 && is_device(qmp, name, uuid))
+            return g_strdup(name);
+    }
+    g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
+                "%s: the guest has no vfio-ap device of mdev %s", qmp->path, uuid);
+    return NULL;
+}
+
+
+static gboolean
+is_deletion(JsonObject *event, const char *id)
+{
+    const char *name = json_object_get_string(json_object_object_get(event, "event"));
+    JsonObject *data = json_object_object_get(event, "data");
+    JsonObject *device = NULL;
+
+    return g_strcmp0(name, "DEVICE_DELETED") == 0 && data &&
+           json_object_object_get_ex(data, "device", &device) &&
+           g_strcmp0(json_object_get_string(device), id) == 0;
+}
+
+
+/* QEMU answers before the device is gone. */
+static gboolean
+wait_until_gone(Qmp *qmp, const char *id, GError **error)
+{
+    while (!qmp->event || !is_deletion(qmp->event, id)) {
+        JsonObject *object = read_object(qmp, error);
+
+        if (!object)
+            return FALSE;
+        set_event(qmp, object);
+    }
+    return TRUE;
+}
+
+
+gboolean
+qemu_ap_qmp_detach(const char *path, const char *uuid, GError **error)
+{
+    g_autoptr(Qmp) qmp = connect_to(path, error);
+    g_autofree char *id = qmp ? find_device(qmp, uuid, error) : NULL;
+
+    return id && run(qmp, "device_del", make_arguments("id", id, NULL, NULL), error) &&
+           wait_until_gone(qmp, id, error);
+}

@@ -1,0 +1,346 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""libvirt's qemu hook on a simulated host: what it lets through, what it brings up and takes down
+again. The daemon is this test."""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+import time
+import unittest
+
+HOOK = os.environ["AP_HOOK"]
+VIRT_AP = os.environ["VIRT_AP"]
+TOPOLOGY = """[machine]
+apxa=true
+max-adapter=255
+max-domain=255
+usage-domains=0x04,0x06,0x47
+apmask=-5-6
+[adapter 0x05]
+type=cex7
+mode=cca
+[adapter 0x06]
+type=cex7
+mode=cca
+[adapter 0x07]
+type=cex7
+mode=cca
+"""
+A = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+B = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
+UUIDS = {name: f"0000000{i}-0000-4000-8000-000000000000"
+         for i, name in enumerate(["payroll", "web", "third"])}
+NAMESPACE = "urn:libvirt-ap:domain:1"
+
+
+def domain_xml(name, *mdevs, cpu="", metadata="", type_="kvm"):
+    hostdevs = "".join(f"<hostdev mode='subsystem' type='mdev' managed='no' model='vfio-ap'>"
+                       f"<source><address uuid='{mdev}'/></source></hostdev>\n" for mdev in mdevs)
+    return (f"<domain type='{type_}' id='1'>\n<name>{name}</name>\n<uuid>{UUIDS[name]}</uuid>\n"
+            f"<metadata>{metadata}</metadata>\n"
+            f"<os><type arch='s390x' machine='s390-ccw-virtio-10.0'>hvm</type></os>\n{cpu}\n"
+            f"<devices>\n{hostdevs}</devices>\n</domain>\n")
+
+
+def metadata(adapter, domain, control=None):
+    extra = f"<ap:control-domain id='{control}'/>" if control is not None else ""
+    return (f"<ap:matrix xmlns:ap='{NAMESPACE}'><ap:adapter id='{adapter}'/>"
+            f"<ap:domain id='{domain}'/>{extra}</ap:matrix>")
+
+
+class Hook(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.dir = pathlib.Path(directory.name)
+        (self.dir / "topology").write_text(TOPOLOGY)
+        self.root = self.dir / "host"
+        self.virt_ap("sim", "create", self.root, "--topology", self.dir / "topology", "--kernel",
+                     "6.12")
+
+    def virt_ap(self, *args):
+        return subprocess.run([VIRT_AP, *map(str, args)], check=True, capture_output=True)
+
+    def run_hook(self, operation, text, name="payroll", where="--sim", extra="-"):
+        return subprocess.run([HOOK, where, str(self.root), name, *operation.split(), extra],
+                              input=text, text=True, capture_output=True, check=False)
+
+    def allow(self, operation, text, **options):
+        result = self.run_hook(operation, text, **options)
+        self.assertEqual((result.returncode, result.stdout), (0, ""), result.stderr)
+        return result.stderr
+
+    def refuse(self, operation, text, **options):
+        result = self.run_hook(operation, text, **options)
+        self.assertEqual((result.returncode, result.stdout), (1, ""), result.stderr)
+        return result.stderr
+
+    def write(self, path, text):
+        path = self.root / path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def configure(self, text):
+        self.write("etc/libvirt-ap/libvirt-ap.conf", text)
+
+    def define(self, uuid, adapter, domain, start="manual"):
+        self.write(f"etc/mdevctl.d/matrix/{uuid}",
+                   f'{{"mdev_type":"vfio_ap-passthrough","start":"{start}","attrs":'
+                   f'[{{"assign_adapter":"{adapter}"}},{{"assign_domain":"{domain}"}}]}}')
+
+    def path_of(self, uuid):
+        return self.root / "sys/devices/vfio_ap/matrix" / uuid
+
+    def is_active(self, uuid):
+        return self.path_of(uuid).exists()
+
+    def matrix(self, uuid):
+        return (self.path_of(uuid) / "matrix").read_text()
+
+    def open(self, uuid):
+        self.virt_ap("sim", "open", self.root, uuid)
+
+    def close(self, uuid):
+        self.virt_ap("sim", "close", self.root, uuid)
+
+    def claims(self):
+        directory = self.root / "run/libvirt-ap/claims"
+        return sorted(path.name for path in directory.iterdir()) if directory.exists() else []
+
+    def run_guest(self, name, *mdevs, **options):
+        """The whole start of a guest; its QEMU opens the mdev."""
+        text = domain_xml(name, *mdevs, **options)
+        self.allow("prepare begin", text, name=name)
+        self.allow("start begin", text, name=name)
+        self.open(mdevs[0])
+        self.write(f"run/libvirt/qemu/{name}.xml",
+                   f"<domstatus state='running' pid='{os.getpid()}'>{text}</domstatus>")
+        self.allow("started begin", text, name=name)
+        return text
+
+    def end_guest(self, name, text, mdev):
+        self.close(mdev)
+        (self.root / f"run/libvirt/qemu/{name}.xml").unlink()
+        self.allow("stopped end", text, name=name)
+        self.allow("release end", text, name=name, extra="destroyed")
+
+
+class HookTest(Hook):
+    def test_a_guest_without_ap_is_let_through_before_anything_is_read(self):
+        self.configure("[broken\n")
+        self.write("run/lock/s390apconfig.lock", f"{os.getpid()}\n")
+        started = time.monotonic()
+        for operation in ("prepare begin", "start begin", "started begin", "stopped end",
+                          "release end", "reconnect begin", "migrate begin", "restore begin"):
+            self.assertEqual(self.allow(operation, domain_xml("payroll")), "")
+        self.assertLess(time.monotonic() - started, 20)
+        self.assertFalse((self.root / "run/libvirt-ap").exists())
+
+    def test_what_is_no_domain_xml_is_let_through_unless_it_speaks_of_ap(self):
+        self.allow("prepare begin", "")
+        self.allow("prepare begin", "<domain")
+        self.assertIn("not XML", self.refuse("prepare begin", "<hostdev model='vfio-ap'"))
+        self.refuse("prepare begin", f"<domain><x xmlns='{NAMESPACE}'/>")
+        self.allow("reconnect begin", "<hostdev model='vfio-ap'")
+
+    def test_a_defined_matrix_is_started_and_stopped_with_its_guest(self):
+        self.define(A, 5, 0x47)
+        text = self.run_guest("payroll", A)
+        self.assertEqual(self.matrix(A), "05.0047\n")
+        self.end_guest("payroll", text, A)
+        self.assertFalse(self.is_active(A))
+        self.assertEqual(self.claims(), [])
+
+    def test_an_active_matrix_stays_active(self):
+        self.define(A, 5, 0x47)
+        text = domain_xml("web", A)
+        self.allow("prepare begin", text, name="web")
+        claim = self.claims()
+        (self.root / "run/libvirt-ap/claims" / claim[0]).unlink()
+        text = self.run_guest("payroll", A)
+        self.end_guest("payroll", text, A)
+        self.assertTrue(self.is_active(A))
+
+    def test_a_matrix_that_starts_at_boot_is_started_and_stays(self):
+        self.define(A, 5, 0x47, start="auto")
+        text = self.run_guest("payroll", A)
+        self.end_guest("payroll", text, A)
+        self.assertTrue(self.is_active(A))
+
+    def test_the_configuration_can_leave_starting_to_the_administrator(self):
+        self.define(A, 5, 0x47)
+        self.configure("[guests]\nstart = no\n")
+        self.assertIn("virsh nodedev-start mdev_aaaaaaaa_aaaa_4aaa_8aaa_aaaaaaaaaaaa_matrix",
+                      self.refuse("prepare begin", domain_xml("payroll", A)))
+        self.assertEqual(self.claims(), [])
+
+    def test_an_unknown_mdev_is_refused(self):
+        self.assertIn("neither active nor defined",
+                      self.refuse("prepare begin", domain_xml("payroll", A)))
+        self.assertFalse(self.is_active(A))
+
+    def test_a_guest_brings_its_matrix_and_leaves_nothing_behind(self):
+        self.configure("[pool one]\nadapters = 5\ndomains = 0x47\nguests = payroll\n")
+        text = self.run_guest("payroll", A, metadata=metadata(5, "0x47", "0x47"))
+        self.assertEqual(self.matrix(A), "05.0047\n")
+        self.assertIn("0x0047", (self.path_of(A) / "control_domains").read_text().replace(
+            "0047", "0x0047"))
+        self.end_guest("payroll", text, A)
+        self.assertFalse(self.is_active(A))
+        self.assertEqual(self.claims(), [])
+
+    def test_a_matrix_that_no_pool_gives_is_refused(self):
+        text = domain_xml("payroll", A, metadata=metadata(5, "0x47"))
+        self.assertIn("no pool gives APQN 05.0047 (adapter 5, domain 71) to guest 'payroll'",
+                      self.refuse("prepare begin", text))
+        self.configure("[pool one]\nadapters = 5\ndomains = 0x47\nguests = web\n")
+        self.refuse("prepare begin", text)
+        self.configure("[pool one]\nadapters = 5\ndomains = 4\nguests = payroll\n")
+        self.refuse("prepare begin", text)
+        self.assertFalse(self.is_active(A))
+        self.assertEqual(self.claims(), [])
+
+    def test_metadata_without_a_hostdev_or_with_a_mistake_is_refused(self):
+        self.assertIn("no vfio-ap <hostdev>", self.refuse(
+            "prepare begin", domain_xml("payroll", metadata=metadata(5, "0x47"))))
+        self.assertIn("outside 0..255", self.refuse(
+            "prepare begin", domain_xml("payroll", A, metadata=metadata(5, "0x147"))))
+
+    def test_a_second_guest_of_a_running_guests_mdev_is_refused_and_takes_nothing_along(self):
+        self.define(A, 5, 0x47)
+        first = self.run_guest("payroll", A)
+        second = domain_xml("web", A)
+        message = self.refuse("prepare begin", second, name="web")
+        self.assertIn("'payroll' (running)", message)
+        self.allow("stopped end", second, name="web")
+        self.allow("release end", second, name="web", extra="failed")
+        self.assertTrue(self.is_active(A))
+        self.assertEqual(self.matrix(A), "05.0047\n")
+        self.end_guest("payroll", first, A)
+        self.assertFalse(self.is_active(A))
+
+    def test_a_queue_of_a_running_guest_is_refused(self):
+        self.define(A, 5, 0x47)
+        self.define(B, "5", "0x47")
+        self.run_guest("payroll", A)
+        message = self.refuse("prepare begin", domain_xml("web", B), name="web")
+        self.assertIn("APQN 05.0047 (adapter 5, domain 71) belongs to mdev "
+                      f"{A} of guest 'payroll' (running)", message.splitlines()[0])
+        self.assertFalse(self.is_active(B))
+
+    def test_a_guest_that_is_just_starting_counts(self):
+        self.define(A, 5, 0x47)
+        self.allow("prepare begin", domain_xml("payroll", A))
+        message = self.refuse("prepare begin", domain_xml("web", A), name="web")
+        self.assertIn("'payroll' (starting)", message)
+        self.allow("release end", domain_xml("payroll", A), extra="failed")
+        self.allow("prepare begin", domain_xml("web", A), name="web")
+
+    def test_of_two_at_the_same_moment_one_starts(self):
+        self.define(A, 5, 0x47)
+        self.define(B, 5, 0x47)
+        for i in range(4):
+            texts = {"payroll": domain_xml("payroll", A), "web": domain_xml("web", B)}
+            hooks = {name: subprocess.Popen([HOOK, "--sim", str(self.root), name, "prepare",
+                                             "begin", "-"], stdin=subprocess.PIPE,
+                                            stderr=subprocess.DEVNULL) for name in texts}
+            for name, hook in hooks.items():
+                hook.stdin.write(texts[name].encode())
+                hook.stdin.close()
+            codes = [hook.wait() for hook in hooks.values()]
+            self.assertEqual(sorted(codes), [0, 1], f"round {i}")
+            for name, text in texts.items():
+                self.allow("release end", text, name=name, extra="failed")
+
+    def test_a_cpu_without_ap_is_refused(self):
+        self.define(A, 5, 0x47)
+        custom = "<cpu mode='custom'><model>z14</model></cpu>"
+        self.assertIn("model 'z14' lacks the feature 'ap'",
+                      self.refuse("prepare begin", domain_xml("payroll", A, cpu=custom)))
+        self.refuse("prepare begin", domain_xml("payroll", A, type_="qemu"))
+        self.allow("prepare begin", domain_xml("payroll", A, cpu="<cpu mode='host-model'/>"))
+        self.refuse("start begin", domain_xml("payroll", A, cpu=custom))
+        self.allow("start begin", domain_xml(
+            "payroll", A, cpu="<cpu mode='custom'><model>z14</model>"
+                              "<feature policy='require' name='ap'/></cpu>"))
+
+    def test_two_hostdevs_are_refused(self):
+        self.define(A, 5, 0x47)
+        self.define(B, 6, 0x47)
+        self.assertIn("it can have one", self.refuse("prepare begin", domain_xml("payroll", A, B)))
+        self.assertEqual(self.claims(), [])
+
+    def test_a_queue_of_the_host_is_refused(self):
+        self.define(A, 7, 0x47)
+        self.assertIn("belongs to the host's own drivers",
+                      self.refuse("prepare begin", domain_xml("payroll", A)))
+
+    def test_a_broken_configuration_refuses_guests_with_ap_alone(self):
+        self.define(A, 5, 0x47)
+        self.configure("[guests]\nstrat = yes\n")
+        message = self.refuse("prepare begin", domain_xml("payroll", A))
+        self.assertIn("[guests] strat", message)
+        self.refuse("start begin", domain_xml("payroll", A))
+        self.allow("prepare begin", domain_xml("payroll"))
+        for operation in ("started begin", "reconnect begin", "release end"):
+            self.allow(operation, domain_xml("payroll", A))
+
+    def test_what_the_kernel_refuses_leaves_nothing_behind(self):
+        self.define(A, 5, 0x47)
+        for operation, count in (("create", 1), ("write", 1), ("write", 2)):
+            self.virt_ap("sim", "fail", self.root, operation, "EBUSY", "--count", count)
+            self.assertIn("the kernel does not", self.refuse("prepare begin",
+                                                             domain_xml("payroll", A)))
+            self.assertFalse(self.is_active(A))
+            self.assertEqual(self.claims(), [])
+
+    def test_a_queue_in_use_is_never_removed(self):
+        self.define(A, 5, 0x47)
+        text = self.run_guest("payroll", A)
+        self.allow("release end", text, extra="destroyed")
+        self.assertTrue(self.is_active(A))
+
+    def test_a_daemon_that_restarts_does_not_lose_what_was_brought_up(self):
+        self.define(A, 5, 0x47)
+        text = self.run_guest("payroll", A)
+        self.allow("reconnect begin", text)
+        self.end_guest("payroll", text, A)
+        self.assertFalse(self.is_active(A))
+
+    def test_a_start_after_a_release_that_never_came_still_takes_down(self):
+        self.define(A, 5, 0x47)
+        self.allow("prepare begin", domain_xml("payroll", A))
+        text = self.run_guest("payroll", A)
+        self.end_guest("payroll", text, A)
+        self.assertFalse(self.is_active(A))
+
+    def test_the_last_guest_of_a_queue_is_noted(self):
+        self.define(A, 5, 0x47)
+        self.run_guest("payroll", A)
+        self.assertIn(f"[05.0047]\nguest=payroll\nuuid={UUIDS['payroll']}\n",
+                      (self.root / "var/lib/libvirt-ap/last-guests").read_text())
+
+    def test_on_a_captured_host_nothing_is_written(self):
+        self.define(A, 5, 0x47)
+        before = sorted(map(str, self.root.rglob("*")))
+        self.allow("prepare begin", domain_xml("payroll", A), where="--root")
+        self.assertEqual(sorted(map(str, self.root.rglob("*"))), before)
+
+    def test_an_open_transaction_refuses_and_names_the_way_out(self):
+        self.define(A, 5, 0x47)
+        self.write("var/lib/libvirt-ap/journal", "{")
+        self.assertIn("virt-ap recover", self.refuse("prepare begin", domain_xml("payroll", A)))
+
+    def test_a_lock_that_is_held_refuses_and_names_its_holder(self):
+        self.define(A, 5, 0x47)
+        self.configure("[lock]\ntimeout = 0\n")
+        self.write("run/lock/s390apconfig.lock", f"{os.getpid()}\n")
+        self.assertIn(f"locked by process {os.getpid()}",
+                      self.refuse("prepare begin", domain_xml("payroll", A)))
+        for operation in ("started begin", "reconnect begin", "release end"):
+            self.allow(operation, domain_xml("payroll", A))
+
+
+if __name__ == "__main__":
+    unittest.main()
