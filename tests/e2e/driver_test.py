@@ -121,7 +121,8 @@ class CompareTest(unittest.TestCase):
         done = subprocess.run(
             [sys.executable, COMPARE, "--topology", lab.TOPOLOGIES / f"{topology}.conf",
              "--kernel", generation, "--virt-ap", os.environ["VIRT_AP"],
-             "--ap-ops-sim", os.environ["AP_OPS_SIM"], "--count", COUNT, *options,
+             "--ap-ops-sim", os.environ["AP_OPS_SIM"], "--count", COUNT,
+             "--seeds", "1-2", *options,
              "--", str(lab.LAB), "run", "--", program],
             env=lab.ENVIRONMENT, capture_output=True, encoding="utf-8", check=False)
         print(f"{topology} {generation} {' '.join(options)}: {done.stdout}", end="")
