@@ -9,14 +9,14 @@ import subprocess
 import tempfile
 import unittest
 
-from sim_host import A, JOURNAL, UNDER_STRACE, VIRT_AP, SimHost, xml
+from sim_host import A, JOURNAL, TMP, UNDER_STRACE, VIRT_AP, SimHost, xml
 
 BOOT = os.environ["BOOT"]
 
 
 class BootTest(unittest.TestCase):
     def setUp(self):
-        self.directory = tempfile.mkdtemp()
+        self.directory = tempfile.mkdtemp(dir=TMP)
         self.addCleanup(shutil.rmtree, self.directory)
         self.host = SimHost(os.path.join(self.directory, "host"))
         self.log = os.path.join(self.directory, "log")

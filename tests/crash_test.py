@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 
-from sim_host import A, UNDER_STRACE, VIRT_AP, SimHost, xml
+from sim_host import A, TMP, UNDER_STRACE, VIRT_AP, SimHost, xml
 
 # At once: most of the time goes to starting programs.
 WORKERS = len(os.sched_getaffinity(0))
@@ -127,7 +127,7 @@ class Crash:
 
 
 def run_scenario(pool, scenario):
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory(dir=TMP) as directory:
         crash = Crash(directory, *scenario)
         results = list(pool.map(crash.kill_everywhere, crash.calls()))
         points = sum(n for n, _ in results)

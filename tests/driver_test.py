@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import unittest
 
-from sim_host import A, B, JOURNAL, UNDER_STRACE, VIRT_AP, SimHost, xml
+from sim_host import A, B, JOURNAL, TMP, UNDER_STRACE, VIRT_AP, SimHost, xml
 
 # `meson test --suite slow` sets it.
 SLOW = unittest.skipUnless("SLOW" in os.environ, "slow")
@@ -24,7 +24,7 @@ class DriverTest(unittest.TestCase):
     KERNEL = "6.12"
 
     def setUp(self):
-        self.directory = tempfile.mkdtemp()
+        self.directory = tempfile.mkdtemp(dir=TMP)
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
         self.host = SimHost(os.path.join(self.directory, "host"), self.KERNEL)
 

@@ -8,6 +8,8 @@ VIRT_AP = os.environ["VIRT_AP"]
 
 A = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
 B = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
+# A simulated kernel makes many small files: in memory, where there is room for it.
+TMP = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 JOURNAL = "var/lib/libvirt-ap/journal"
 
 # Few queues: each is a directory. Adapter 2 is the guests'.

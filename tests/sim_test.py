@@ -12,13 +12,32 @@ import subprocess
 import tempfile
 import unittest
 
-VIRT_AP = os.environ["VIRT_AP"]
+from sim_host import TMP, VIRT_AP
+
 AP_OPS_SIM = os.environ["AP_OPS_SIM"]
 TOPOLOGIES = os.path.join(os.environ["SOURCE_DIR"], "kernel/lab/topologies")
 
+# What the cases need of the default topology: each queue costs time.
+DEFAULT = """
+[machine]
+usage-domains=4,6,0x47
+
+[adapter 1]
+type=cex8
+mode=cca
+
+[adapter 5]
+type=cex7
+mode=cca
+
+[adapter 6]
+type=cex7
+mode=accel
+"""
+
 NAMES = {"A": "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "B": "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"}
 
-# Adapters 5 and 6 with domains 4, 6, 0x2a, 0x47, ... are the guests'.
+# Adapters 5 and 6 are the guests'.
 FREE = """
 bind apmask -5,-6
 create A
@@ -257,16 +276,19 @@ def find_file(name):
 class SimTest(unittest.TestCase):
     def make(self, directory, kernel, topology):
         host = os.path.join(directory, "host")
-        file = os.path.join(TOPOLOGIES, topology + ".conf")
-        subprocess.run([VIRT_AP, "sim", "create", host, "--topology", file, "--kernel", kernel],
-                       check=True)
+        text = DEFAULT
+        if topology != "default":
+            with open(os.path.join(TOPOLOGIES, topology + ".conf"), encoding="utf-8") as file:
+                text = file.read()
+        subprocess.run([VIRT_AP, "sim", "create", host, "--topology", "-", "--kernel", kernel],
+                       input=text, encoding="utf-8", check=True)
         return host
 
     def run_case(self, kernel, topology, text):
         lines = [line for line in text.split("\n") if line]
         parts = [line.split(" -> ") for line in lines]
         operations = [expand(part[0]) for part in parts if not part[0].startswith("?")]
-        with tempfile.TemporaryDirectory() as directory:
+        with tempfile.TemporaryDirectory(dir=TMP) as directory:
             host = self.make(directory, kernel, topology)
             result = subprocess.run([AP_OPS_SIM, host], input="\n".join(operations) + "\n",
                                     stdout=subprocess.PIPE, encoding="utf-8", check=True)
@@ -298,7 +320,7 @@ class SimTest(unittest.TestCase):
     def test_what_a_guest_has_cannot_be_taken_from_it(self):
         ready = FREE + "write A assign_adapter 5\nwrite A assign_domain 4\n"
         for kernel, changed, removed in [("4.20", "EBUSY", "EBUSY"), ("6.12", "0", "0")]:
-            with self.subTest(kernel=kernel), tempfile.TemporaryDirectory() as directory:
+            with self.subTest(kernel=kernel), tempfile.TemporaryDirectory(dir=TMP) as directory:
                 host = self.make(directory, kernel, "default")
 
                 def run(text, host=host):
@@ -316,7 +338,7 @@ class SimTest(unittest.TestCase):
                 self.assertEqual(run(expand("remove A") + "\n"), ["= " + removed])
 
     def test_a_long_matrix_is_cut_as_sysfs_cuts_it(self):
-        with tempfile.TemporaryDirectory() as directory:
+        with tempfile.TemporaryDirectory(dir=TMP) as directory:
             host = os.path.join(directory, "host")
             topology = "[machine]\nusage-domains=0-31\n" + "".join(
                 f"[adapter {i}]\ntype=cex8\nmode=cca\n" for i in range(17))
@@ -333,7 +355,7 @@ class SimTest(unittest.TestCase):
         self.assertTrue(content.endswith("0f.001e\n0f.001f"))
 
     def test_bad_topologies_are_told(self):
-        with tempfile.TemporaryDirectory() as directory:
+        with tempfile.TemporaryDirectory(dir=TMP) as directory:
             host = os.path.join(directory, "host")
             for text, words in BAD_TOPOLOGIES:
                 with self.subTest(text=text):
@@ -345,7 +367,7 @@ class SimTest(unittest.TestCase):
                     self.assertFalse(os.path.exists(host))
 
     def test_wrong_usage_is_told(self):
-        with tempfile.TemporaryDirectory() as directory:
+        with tempfile.TemporaryDirectory(dir=TMP) as directory:
             host = self.make(directory, "6.12", "small")
             for args in (["create", host, "--topology", "-"], ["create", host], ["what", host],
                          ["create", host, "--topology", TOPOLOGIES + "/small.conf", "--kernel",

@@ -253,6 +253,14 @@ print_changes(const State *before, const State *after)
 
 
 static void
+unbind_queue(State *state, const char *queue)
+{
+    (void)state;
+    ap_ops_run("bind", "/sys/bus/ap/drivers/vfio_ap/unbind", "", queue);
+}
+
+
+static void
 remove_mdev(State *state, const char *uuid)
 {
     (void)state;
@@ -283,10 +291,12 @@ probe_queue(State *state, const char *queue)
 }
 
 
-/* A queue that was bound by hand goes back when a mask changes. */
+/* A queue that was bound by hand goes back when a mask changes. Queues go before mdevs: vfio_ap may
+ * keep a pointer to an mdev that is gone, and follows it when it loses the queue (compare.py). */
 static void
 clean(void)
 {
+    for_each(QUEUES_DIR, is_queue, unbind_queue, NULL);
     for_each(MATRIX_DIR, is_mdev, remove_mdev, NULL);
     for_each(QUEUES_DIR, is_queue, reset_queue, NULL);
     for_each(QUEUES_DIR, is_queue, probe_queue, NULL);

@@ -6,6 +6,11 @@ Makes random operations from a seed and the topology, hands the same ones to ap_
 and compares line by line: the errno, and what changed of matrix, guest_matrix, control_domains,
 ap_config, masks, bindings, driver links and queue status. Stops at the first difference.
 
+A list either removes mdevs or unbinds queues by hand, never both: up to 7.2 a queue that is
+unassigned while its adapter is filtered keeps its pointer to the mdev (vfio_ap_ops.c:
+vfio_ap_mdev_hot_unplug_adapters() clears it for queues of the guest alone), and when the mdev is
+removed and the queue then unbound, get_update_locks_for_queue() follows it: the kernel oopses.
+
 What is not compared: matrix and guest_matrix of a matrix with more than 511 APQNs, which may not be
 read; a mask write while a queue is bound to no driver (the kernel then looks at the flags of a
 driver that is not there, ap_bus.c: __ap_revise_reserved()), so none is made then.
@@ -57,7 +62,8 @@ class Generator:
         self.adapters = self.pick(topology.adapters, size)
         self.domains = self.pick(topology.domains, size)
         self.unbound = set()
-        self.overrides = set()
+        # See above: what may be done to whole mdevs and to single queues.
+        self.removes = seed % 2 == 0
 
     def pick(self, ids, size):
         return sorted(self.random.sample(ids, min(size, len(ids))))
@@ -170,19 +176,19 @@ class Generator:
             if kind < 0.06:
                 yield f"create {self.random.choice(UUIDS)}"
             elif kind < 0.08:
-                yield f"remove {self.random.choice(UUIDS)}"
+                if self.removes:
+                    yield f"remove {self.random.choice(UUIDS)}"
             elif kind < 0.085:
                 yield "create " + self.random.choice(["x", UUIDS[0][:-1], UUIDS[0].upper(),
                                                       UUIDS[1] + "\\n", UUIDS[2] + "z"])
             elif kind < 0.16:
-                if not self.overrides:
-                    yield from self.bind_all()
-                    yield self.mask_write()
+                yield from self.bind_all()
+                yield self.mask_write()
             elif kind < 0.22:
-                yield self.driver_write()
+                if not self.removes:
+                    yield self.driver_write()
             else:
                 yield self.write()
-        yield from self.bind_all()
         yield "clean"
 
 
@@ -195,8 +201,6 @@ class OverrideGenerator(Generator):
             kind = self.random.random()
             if kind < 0.06:
                 yield f"create {self.random.choice(UUIDS)}"
-            elif kind < 0.08:
-                yield f"remove {self.random.choice(UUIDS)}"
             elif kind < 0.10:
                 yield from self.bind_all()
                 yield f"bind {BUS}/apmask +{self.random.choice(self.adapters)}"
