@@ -26,7 +26,8 @@ class Hook(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def define_guest(self, name, uuid, mdev, **options):
-        done = lab.virsh("define", "/root/test.xml", xml=lab.domain_xml(name, uuid, mdev, **options))
+        xml = lab.domain_xml(name, uuid, mdev, **options)
+        done = lab.virsh("define", "/root/test.xml", xml=xml)
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def start(self, name):
@@ -112,7 +113,7 @@ class Hook(unittest.TestCase):
         self.define_guest("payroll", FIRST, A)
         self.define_guest("second", SECOND, A)
         for _ in range(5):
-            lab.sh("virsh -q start payroll > /dev/null 2>&1 & virsh -q start second > /dev/null 2>&1;"
+            lab.sh("for name in payroll second; do virsh -q start $name > /dev/null 2>&1 & done;"
                    "wait")
             running = lab.must("virsh", "-q", "list", "--name").split()
             self.assertEqual(len(running), 1, running)
