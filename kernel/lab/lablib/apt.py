@@ -6,6 +6,7 @@ are. The archive's signature and every file's hash are checked by apt as always,
 of the package debian-archive-keyring.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -17,6 +18,8 @@ from .common import LabError
 
 KEYRINGS = ("/usr/share/keyrings/debian-archive-keyring.gpg",
             "/usr/share/keyrings/debian-archive-keyring.pgp")
+# What the archive calls its suites beside their code names.
+ALIASES = ("stable", "oldstable", "testing", "unstable")
 
 
 def _stanzas(path):
@@ -82,13 +85,18 @@ class Apt:
         self.root = common.cache_dir() / "apt" / f"{suite}-{arch}"
         self.archives = self.root / "archives"
         self.answers = self.root / "answers.json"
+        self.name_file = self.root / "name"
+
+    def _name(self):
+        """What the mirror is asked for: the suite, or the alias under which its lists came."""
+        return (common.read_text(self.name_file) or self.suite).strip()
 
     def _configure(self):
         for name in ("lists/partial", "archives/partial", "none/partial", "empty"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         (self.root / "status").touch()
         common.write_atomically(self.root / "sources.list",
-                                f"deb [signed-by={keyring()}] {mirror()} {self.suite} main\n")
+                                f"deb [signed-by={keyring()}] {mirror()} {self._name()} main\n")
         # The machine's own way to the network (proxies and such) is kept, its hooks are not.
         acquire = [line for line in
                    common.call(["apt-config", "dump", "Acquire"]).splitlines()
@@ -115,6 +123,34 @@ class Apt:
                            hint="Is the network up, and the mirror in your apt sources alive?",
                            **options)
 
+    def _update(self):
+        """Fetch the lists.
+
+        A mirror, or a cache in front of it, can stay between two states for days: a new Release
+        file, old lists, and apt refuses. It may still be whole under the suite's other name.
+        """
+        try:
+            self._fetch_lists(self.suite)
+        except LabError:
+            for alias in ALIASES:
+                with contextlib.suppress(LabError):
+                    self._fetch_lists(alias)
+                    common.say(f"the mirror is not whole as {self.suite}; it is as {alias}")
+                    return
+            self.forget()
+            raise
+
+    def _fetch_lists(self, name):
+        self.forget()
+        self.root.mkdir(parents=True, exist_ok=True)
+        common.write_atomically(self.name_file, name)
+        self._configure()
+        self._call("apt-get", "-q", "update", "-o", "APT::Update::Error-Mode=any",
+                   failing=f"cannot read the suite {self.suite}")
+        release, = self.root.glob("lists/*_InRelease")
+        if not re.search(rf"^Codename: {self.suite}$", release.read_text("utf-8"), re.M):
+            raise LabError(f"the mirror's {name} is not {self.suite}")
+
     def _ask(self, key, function):
         """Answers are kept until forget(): a warm start asks neither apt nor the network."""
         kept = common.load_json(self.answers) or {}
@@ -125,9 +161,7 @@ class Apt:
                 self._configure()
                 if not any(self.root.glob("lists/*_Packages*")):
                     with common.step(f"fetching the package lists of {self.suite} for {self.arch}"):
-                        self._call("apt-get", "-q", "update",
-                                   "-o", "APT::Update::Error-Mode=any",
-                                   failing=f"cannot read the suite {self.suite}")
+                        self._update()
                 kept[key] = function()
                 latest = common.load_json(self.answers) or {}
                 latest = latest if latest.get("mirror") == mirror() else {}
@@ -136,7 +170,8 @@ class Apt:
 
     def forget(self):
         common.remove_tree(self.root / "lists")
-        self.answers.unlink(missing_ok=True)
+        for path in (self.answers, self.name_file):
+            path.unlink(missing_ok=True)
 
     def names(self, pattern):
         """Package names that match the regular expression @pattern."""

@@ -274,8 +274,16 @@ def sbin(program):
     return shutil.which(program, path=path) or program
 
 
+def read_text(path):
+    """The content of a small file of ours; None if there is none."""
+    try:
+        return pathlib.Path(path).read_text(encoding="utf-8")
+    except OSError:
+        return None
+
+
 def load_json(path):
     try:
-        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return json.loads(read_text(path) or "")
+    except ValueError:
         return None
