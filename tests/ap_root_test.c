@@ -212,6 +212,25 @@ test_a_link_is_read_and_not_followed(Fixture *f, gconstpointer data)
 
 
 static void
+test_a_link_and_what_it_leads_to_are_told_apart(Fixture *f, gconstpointer data)
+{
+    g_autofree char *target = ap_root_read_target(f->root, "/driver");
+    struct stat st = { .st_size = 77 };
+
+    (void)data;
+    g_assert_cmpstr(target, ==, "../../bus/ap/drivers/vfio_ap");
+    g_assert_null(ap_root_read_target(f->root, "/etc/file"));
+    g_assert_false(ap_root_stat(f->root, "/etc/dangling", TRUE, &st));
+    g_assert_cmpint(st.st_size, ==, 77);
+    g_assert_true(ap_root_stat(f->root, "/etc/dangling", FALSE, &st));
+    g_assert_true(S_ISLNK(st.st_mode));
+    g_assert_true(ap_root_stat(f->root, "/etc/absolute", TRUE, &st));
+    g_assert_true(S_ISREG(st.st_mode));
+    g_assert_cmpint(st.st_size, ==, strlen("text\n"));
+}
+
+
+static void
 test_a_root_is_a_directory(Fixture *f, gconstpointer data)
 {
     g_autofree char *file = g_build_filename(f->top, "secret", NULL);
@@ -247,6 +266,8 @@ main(int argc, char **argv)
                test_lists_are_sorted_and_without_dot_files, tear_down);
     g_test_add("/root/a-link-is-read-and-not-followed", Fixture, NULL, set_up,
                test_a_link_is_read_and_not_followed, tear_down);
+    g_test_add("/root/a-link-and-what-it-leads-to-are-told-apart", Fixture, NULL, set_up,
+               test_a_link_and_what_it_leads_to_are_told_apart, tear_down);
     g_test_add("/root/a-root-is-a-directory", Fixture, NULL, set_up, test_a_root_is_a_directory,
                tear_down);
     return g_test_run();

@@ -255,7 +255,7 @@ ap_root_read_line(const ApRoot *root, const char *path)
 
 
 char *
-ap_root_read_link(const ApRoot *root, const char *path)
+ap_root_read_target(const ApRoot *root, const char *path)
 {
     int fd = open_in_root(root, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     char target[4096];
@@ -268,7 +268,33 @@ ap_root_read_link(const ApRoot *root, const char *path)
     if (length < 0)
         return NULL;
     target[length] = '\0';
-    return g_path_get_basename(target);
+    return g_strdup(target);
+}
+
+
+char *
+ap_root_read_link(const ApRoot *root, const char *path)
+{
+    g_autofree char *target = ap_root_read_target(root, path);
+
+    return target ? g_path_get_basename(target) : NULL;
+}
+
+
+gboolean
+ap_root_stat(const ApRoot *root, const char *path, gboolean follow, struct stat *ret_stat)
+{
+    int fd = open_in_root(root, path, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
+    struct stat st;
+    gboolean ok;
+
+    if (fd < 0)
+        return FALSE;
+    ok = fstat(fd, &st) == 0;
+    close(fd);
+    if (ok)
+        *ret_stat = st;
+    return ok;
 }
 
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <glib.h>
+#include <sys/stat.h>
 
 /* Limits for ap_root_read(), in bytes. */
 #define AP_ROOT_ATTRIBUTE_MAX 4096                /* a sysfs attribute: one page */
@@ -91,6 +92,16 @@ char *
 ap_root_read_line(const ApRoot *root, const char *path);
 
 /**
+ * ap_root_read_target:
+ * @root: a root
+ * @path: a link inside the root, absolute
+ *
+ * Returns: (nullable): what the link says, NULL if it is no link; the caller frees it.
+ */
+char *
+ap_root_read_target(const ApRoot *root, const char *path);
+
+/**
  * ap_root_read_link:
  * @root: a root
  * @path: a link inside the root, absolute
@@ -112,6 +123,18 @@ ap_root_read_link(const ApRoot *root, const char *path);
  */
 gboolean
 ap_root_exists(const ApRoot *root, const char *path);
+
+/**
+ * ap_root_stat:
+ * @root: a root
+ * @path: a path inside the root, absolute
+ * @follow: whether a link at its end is followed
+ * @ret_stat: (out): what fstat(2) says of it; untouched on failure
+ *
+ * Returns: whether it is there.
+ */
+gboolean
+ap_root_stat(const ApRoot *root, const char *path, gboolean follow, struct stat *ret_stat);
 
 /**
  * ap_root_list:
