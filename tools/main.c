@@ -12,7 +12,7 @@
 static const Cmd *const commands[] = {
     &cmd_list,   &cmd_map,  &cmd_show,      &cmd_check,  &cmd_capture, &cmd_define, &cmd_undefine,
     &cmd_start,  &cmd_stop, &cmd_autostart, &cmd_update, &cmd_recover, &cmd_sim,
-    &cmd_qemu_args, &cmd_attach, &cmd_detach,
+    &cmd_qemu_args, &cmd_attach, &cmd_detach, &cmd_doctor,
 };
 
 /* Options, before or after the command. */

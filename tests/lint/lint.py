@@ -265,7 +265,7 @@ def check_codes(tree):
 
 
 # Programs that a message may send people to.
-PROGRAMS = {"chzdev", "cat", "git", "journalctl", "kill", "ls", "lscss", "lszcrypt", "lszdev",
+PROGRAMS = {"ausearch", "chzdev", "cat", "git", "journalctl", "kill", "ln", "ls", "lscss", "lszcrypt", "lszdev",
             "mdevctl", "modprobe", "mount", "rm", "systemctl", "udevadm", "virsh", "virt-xml"}
 
 

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The doctor's look at libvirt: that it finds our hook. */
+#include <string.h>
+
+#include "node_device/ap_doctor_priv.h"
+#include "util/ap_id.h"
+
+#define HOOKS "/etc/libvirt/hooks"
+#define HOOK_DIR HOOKS "/qemu.d"
+#define PROGRAM "libvirt-ap-hook"
+#define LINK "libvirt-ap"
+
+/* The kernel tells a process' start in these, whatever its own timer: USER_HZ. */
+#define TICKS_PER_S 100
+
+/* Field 22 of /proc/PID/stat, counted from the state behind the name, field 3. */
+#define STAT_START (22 - 3)
+
+static const char *const daemons[] = { "virtqemud", "libvirtd", NULL };
+
+/* libvirt's daemon as it runs. */
+typedef struct {
+    const char *name;
+    int pid;
+    gint64 start; /* seconds since 1970 */
+} Daemon;
+
+
+/* The path of our hook, NULL if there is none. */
+static char *
+find_hook(const ApDoctor *doctor)
+{
+    g_autoptr(GPtrArray) names = ap_root_list(doctor->root, HOOK_DIR, NULL);
+
+    for (guint i = 0; names && i < names->len; i++) {
+        g_autofree char *path = g_strconcat(HOOK_DIR "/", names->pdata[i], NULL);
+        g_autofree char *leads_to = ap_root_read_link(doctor->root, path);
+
+        if (strcmp(names->pdata[i], LINK) == 0 || g_strcmp0(leads_to, PROGRAM) == 0)
+            return g_steal_pointer(&path);
+    }
+    return NULL;
+}
+
+
+void
+ap_doctor_check_hook(ApDoctor *doctor)
+{
+    g_autofree char *path = find_hook(doctor);
+
+    if (path && ap_doctor_is_program(doctor, path))
+        ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "libvirt's hook is %s", path);
+    else if (path)
+        ap_doctor_add(doctor, AP_DOCTOR_FAULT, "install libvirt-ap anew",
+                      "%s leads to no program: libvirt passes over it", path);
+    else if (ap_doctor_need(doctor, HOOKS))
+        ap_doctor_add(doctor, AP_DOCTOR_FAULT,
+                      "`ln -s " LIBEXECDIR "/" PROGRAM " " HOOK_DIR "/" LINK
+                      "`, then restart libvirt's daemon",
+                      "libvirt does not ask libvirt-ap: there is no hook in " HOOK_DIR);
+}
+
+
+/* When the host was booted, in seconds since 1970; 0 where unknown. */
+static gint64
+read_boot_time(const ApDoctor *doctor)
+{
+    g_autofree char *text = ap_root_read(doctor->root, "/proc/stat", AP_ROOT_SMALL_MAX, NULL, NULL);
+    g_auto(GStrv) lines = text ? g_strsplit(text, "\n", -1) : NULL;
+    guint64 value;
+
+    for (char **line = lines; line && *line; line++) {
+        if (g_str_has_prefix(*line, "btime ") &&
+            ap_attr_parse(*line + strlen("btime "), &value, NULL))
+            return value;
+    }
+    return 0;
+}
+
+
+/* Fills in the start of a process, if it is of that name. */
+static gboolean
+read_start(const ApDoctor *doctor, Daemon *daemon)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", daemon->pid);
+    g_autofree char *text = ap_root_read_line(doctor->root, path);
+    const char *name = text ? strchr(text, '(') : NULL;
+    char *end = name ? strrchr(name, ')') : NULL;
+    g_auto(GStrv) fields = NULL;
+    guint64 ticks;
+
+    if (!end || (gsize)(end - name - 1) != strlen(daemon->name) ||
+        strncmp(name + 1, daemon->name, strlen(daemon->name)) != 0)
+        return FALSE;
+    fields = g_strsplit(end + strlen(") "), " ", -1);
+    if (g_strv_length(fields) <= STAT_START ||
+        !ap_attr_parse(fields[STAT_START], &ticks, NULL))
+        return FALSE;
+    daemon->start = read_boot_time(doctor) + ticks / TICKS_PER_S;
+    return TRUE;
+}
+
+
+/* By its own pid file: a daemon in a container is another one's. */
+static gboolean
+find_daemon(const ApDoctor *doctor, Daemon *ret_daemon)
+{
+    for (const char *const *name = daemons; *name; name++) {
+        g_autofree char *path = g_strdup_printf("/run/%s.pid", *name);
+        g_autofree char *text = ap_root_read_line(doctor->root, path);
+        Daemon daemon = { .name = *name };
+
+        if (text && ap_pid_parse(text, &daemon.pid) && read_start(doctor, &daemon)) {
+            *ret_daemon = daemon;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+
+/* Since when a hook has been there. A captured one keeps that as its time of modification. */
+static gboolean
+read_since(const ApDoctor *doctor, const char *path, gint64 *since)
+{
+    struct stat st;
+    gint64 time;
+
+    if (!ap_doctor_is_program(doctor, path) || !ap_root_stat(doctor->root, path, FALSE, &st))
+        return FALSE;
+    time = ap_root_is_host(doctor->root) ? st.st_ctime : st.st_mtime;
+    *since = *since ? MIN(*since, time) : time;
+    return TRUE;
+}
+
+
+/* Since when libvirt has any hook at all, 0 if it has none. */
+static gint64
+find_first_hook(const ApDoctor *doctor)
+{
+    g_autoptr(GPtrArray) names = ap_root_list(doctor->root, HOOK_DIR, NULL);
+    gint64 since = 0;
+
+    read_since(doctor, HOOKS "/qemu", &since);
+    for (guint i = 0; names && i < names->len; i++) {
+        g_autofree char *path = g_strconcat(HOOK_DIR "/", names->pdata[i], NULL);
+
+        read_since(doctor, path, &since);
+    }
+    return since;
+}
+
+
+void
+ap_doctor_check_hook_seen(ApDoctor *doctor)
+{
+    gint64 since = find_first_hook(doctor);
+    g_autofree char *hint = NULL;
+    Daemon daemon;
+
+    if (!since) {
+        ap_doctor_add(doctor, AP_DOCTOR_UNKNOWN, NULL, "there is no hook");
+        return;
+    }
+    if (!ap_doctor_need(doctor, "/proc/stat"))
+        return;
+    if (!find_daemon(doctor, &daemon)) {
+        ap_doctor_add(doctor, AP_DOCTOR_OK, NULL,
+                      "libvirt's daemon does not run: it will see the hook when it starts");
+        return;
+    }
+    if (since <= daemon.start) {
+        ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "%s (process %d) started when there was a hook",
+                      daemon.name, daemon.pid);
+        return;
+    }
+    hint = g_strdup_printf("`systemctl restart %s`; guests run on", daemon.name);
+    ap_doctor_add(doctor, AP_DOCTOR_FAULT, hint,
+                  "every hook is newer than %s (process %d), which looks for hooks only when it "
+                  "starts: ours may not be run",
+                  daemon.name, daemon.pid);
+}
