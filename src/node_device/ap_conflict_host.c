@@ -281,20 +281,15 @@ judge_filtered(ApJudge *judge)
     gboolean stale;
 
     computed = get_lost(judge, &adapters, &domains, &lost);
-    nothing_left = ap_apqn_set_count(&lost) == total && ap_matrix_count_apqns(&judge->matrix) > 0;
+    nothing_left = ap_apqn_set_count(&lost) == total;
     ap_apqn_set_remove_all(&lost, &judge->said);
-    if (ap_apqn_set_is_empty(&lost) &&
-        !(nothing_left && total == 0 && judge->phase == AP_PHASE_GUEST))
+    if (ap_apqn_set_is_empty(&lost))
         return;
     severity = judge->phase == AP_PHASE_GUEST && nothing_left ? AP_SEVERITY_REJECT
                                                               : AP_SEVERITY_WARN;
     culprits = name_culprits(judge, &lost, &domains, &stale);
-    if (total == 0)
-        said = g_strdup("the guest would see no queue: none of them is in this LPAR");
-    else
-        said = ap_judge_say(&lost, "is hidden from the guest, with its adapter%s%s",
-                            computed ? " (computed)" : "",
-                            nothing_left ? "; nothing is left" : "");
+    said = ap_judge_say(&lost, "is hidden from the guest, with its adapter%s%s",
+                        computed ? " (computed)" : "", nothing_left ? "; nothing is left" : "");
     ap_judge_report(judge, AP_CODE_FILTERED, severity, &lost, NULL,
                     g_strconcat(said, culprits, NULL),
                     suggest_unhide(judge, stale));
