@@ -15,16 +15,16 @@ is_claimed(ApJudge *judge, const ApOwner *owner)
 }
 
 
-/* The guest of the mdev that libvirt starts at boot. */
+/* A guest of the mdev that libvirt starts at boot, but not @except. */
 static const ApGuest *
-find_autostart_guest(ApJudge *judge, const char *uuid)
+find_autostart_guest(ApJudge *judge, const char *uuid, const ApGuest *except)
 {
     GPtrArray *guests = uuid ? ap_inventory_get_guests_of(judge->inventory, uuid) : NULL;
 
     for (guint i = 0; guests && i < guests->len; i++) {
         const ApGuest *guest = guests->pdata[i];
 
-        if (guest->autostart)
+        if (guest->autostart && (!except || strcmp(guest->name, except->name) != 0))
             return guest;
     }
     return NULL;
@@ -38,7 +38,7 @@ is_autostart(ApJudge *judge)
 
     if (guest)
         return guest->autostart;
-    return find_autostart_guest(judge, judge->candidate->uuid) != NULL;
+    return find_autostart_guest(judge, judge->candidate->uuid, NULL) != NULL;
 }
 
 
@@ -75,8 +75,10 @@ report_shared(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet 
 static void
 share_with_guest(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
 {
-    gboolean held = owner->guest && ap_guest_holds(owner->guest, owner->uuid);
-    const ApGuest *other = held ? owner->guest : find_autostart_guest(judge, owner->uuid);
+    const ApGuest *own = ap_judge_get_guest(judge);
+    gboolean held = owner->guest && ap_guest_holds(owner->guest, owner->uuid) &&
+                    (!own || strcmp(owner->guest->name, own->name) != 0);
+    const ApGuest *other = held ? owner->guest : find_autostart_guest(judge, owner->uuid, own);
 
     if (!other || (!held && !is_autostart(judge)))
         return;
@@ -241,7 +243,7 @@ add_both_ways(ApJudge *judge, const ApMatrix *other, ApApqnSet *forward, ApApqnS
 }
 
 
-/* Of another mdev counts what it holds; while a definition is judged, its definition too. */
+/* Of another mdev counts what it holds and what it is defined to hold. */
 static void
 control_with(const ApOwner *owner, gpointer data)
 {
@@ -254,7 +256,7 @@ control_with(const ApOwner *owner, gpointer data)
 
     if (owner->active)
         add_both_ways(judge, &owner->live, &forward, &reverse);
-    if (judge->phase == AP_PHASE_DEFINE && owner->definition)
+    if (owner->definition)
         add_both_ways(judge, &owner->definition->matrix, &forward, &reverse);
     is_reverse = ap_apqn_set_is_empty(&forward);
     if (is_reverse && ap_apqn_set_is_empty(&reverse))
