@@ -110,15 +110,10 @@ check_mdev(Check *check, const char *uuid, GError **error)
                     "mdev %s is neither active nor defined\nsee `virt-ap list`", uuid);
         return FALSE;
     }
+    if (owner)
+        candidate = ap_candidate_of_owner(owner, check->phases, &phases);
     if (problem && problem->is_live)
         phases = AP_PHASE_BIT(AP_PHASE_LIVE);
-    if (owner && owner->active) {
-        candidate.active = TRUE;
-        candidate.matrix = owner->live;
-        phases = AP_PHASE_BIT(AP_PHASE_LIVE);
-    } else if (owner) {
-        candidate.def = owner->definition->def;
-    }
     take_findings(check, ap_conflict_check(check->inventory, &candidate,
                                            check->phases ? check->phases : phases));
     return TRUE;

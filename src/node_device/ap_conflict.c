@@ -323,31 +323,41 @@ ap_conflict_check(ApInventory *inventory, const ApCandidate *candidate, guint ph
 }
 
 
+ApCandidate
+ap_candidate_of_owner(const ApOwner *owner, guint phases, guint *ret_natural)
+{
+    const guint of_definition = AP_PHASE_BIT(AP_PHASE_DEFINE) | AP_PHASE_BIT(AP_PHASE_START);
+    gboolean only_definition = phases && !(phases & ~of_definition);
+    ApCandidate candidate = { .uuid = owner->uuid };
+
+    candidate.active = owner->active && !(owner->definition && only_definition);
+    if (candidate.active)
+        candidate.matrix = owner->live;
+    else
+        candidate.def = owner->definition->def;
+    *ret_natural = candidate.active ? AP_PHASE_BIT(AP_PHASE_LIVE) : of_definition;
+    return candidate;
+}
+
+
 /* An mdev that a guest names, as the inventory knows it, or as the guest brings it with it; FALSE
  * if neither. */
 static gboolean
-get_named_mdev(ApInventory *inventory, const ApGuest *guest, const char *uuid,
+get_named_mdev(ApInventory *inventory, const ApGuest *guest, const char *uuid, guint phases,
                ApCandidate *ret_candidate, guint *ret_phases)
 {
     const ApOwner *owner = ap_inventory_find(inventory, uuid);
 
-    *ret_candidate = (ApCandidate){ .uuid = uuid, .guest = guest };
-    if (!owner && guest->has_matrix) {
-        ret_candidate->matrix = guest->matrix;
-        *ret_phases = AP_PHASE_BIT(AP_PHASE_START) | AP_PHASE_BIT(AP_PHASE_GUEST);
-        return TRUE;
-    }
-    if (!owner)
+    if (!owner && !guest->has_matrix)
         return FALSE;
-    ret_candidate->active = owner->active;
-    if (owner->active) {
-        ret_candidate->matrix = owner->live;
-        *ret_phases = AP_PHASE_BIT(AP_PHASE_LIVE) | AP_PHASE_BIT(AP_PHASE_GUEST);
+    if (owner) {
+        *ret_candidate = ap_candidate_of_owner(owner, phases, ret_phases);
     } else {
-        ret_candidate->def = owner->definition->def;
-        *ret_phases = AP_PHASE_BIT(AP_PHASE_DEFINE) | AP_PHASE_BIT(AP_PHASE_START) |
-                      AP_PHASE_BIT(AP_PHASE_GUEST);
+        *ret_candidate = (ApCandidate){ .uuid = uuid, .matrix = guest->matrix };
+        *ret_phases = AP_PHASE_BIT(AP_PHASE_START);
     }
+    ret_candidate->guest = guest;
+    *ret_phases = phases ? phases : *ret_phases | AP_PHASE_BIT(AP_PHASE_GUEST);
     return TRUE;
 }
 
@@ -416,10 +426,11 @@ judge_guest(ApInventory *inventory, const ApGuest *guest, guint phases, gboolean
 {
     for (guint i = 0; i < guest->mdevs->len; i++) {
         ApCandidate candidate;
-        guint natural;
+        guint applying;
 
-        if (get_named_mdev(inventory, guest, guest->mdevs->pdata[i], &candidate, &natural))
-            judge_phases(inventory, &candidate, phases ? phases : natural, audit, findings);
+        if (get_named_mdev(inventory, guest, guest->mdevs->pdata[i], phases, &candidate,
+                           &applying))
+            judge_phases(inventory, &candidate, applying, audit, findings);
     }
     if (phases == 0 || phases & AP_PHASE_BIT(AP_PHASE_GUEST))
         judge_guest_itself(inventory, guest, audit, findings);
