@@ -46,6 +46,26 @@ test_what_is_no_guest_is_refused(void)
 }
 
 
+/* 10 times as much for each entity: who expands them does not come back. */
+static void
+test_entities_do_not_grow(void)
+{
+    g_autoptr(GString) text = g_string_new("<!DOCTYPE domain [<!ENTITY e0 'xxxxxxxxxx'>");
+    g_autoptr(GError) error = NULL;
+
+    for (guint i = 1; i <= 12; i++) {
+        g_string_append_printf(text, "<!ENTITY e%u '", i);
+        for (guint k = 0; k < 10; k++)
+            g_string_append_printf(text, "&e%u;", i - 1);
+        g_string_append(text, "'>");
+    }
+    g_string_append(text, "]><domain type='&e12;'><name>g</name></domain>");
+    g_assert_null(ap_domain_xml_parse(text->str, text->len, &error));
+    g_assert_nonnull(strstr(error->message, "DOCTYPE"));
+    assert_error(&error, AP_ERROR_XML);
+}
+
+
 static void
 test_states_are_virshs(void)
 {
@@ -143,6 +163,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/domain-xml/what-is-no-guest-is-refused", test_what_is_no_guest_is_refused);
+    g_test_add_func("/domain-xml/entities-do-not-grow", test_entities_do_not_grow);
     g_test_add_func("/domain-xml/states-are-virshs", test_states_are_virshs);
     g_test_add_func("/domain-xml/only-vfio-ap-hostdevs-are-taken",
                     test_only_vfio_ap_hostdevs_are_taken);

@@ -11,11 +11,29 @@
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlParserCtxt, xmlFreeParserCtxt)
 
 
+/* Called where a document type begins. Its entities can grow without limit while the rest is
+ * parsed, so that ends here. */
+static void
+stop_at_doctype(void *data, const xmlChar *name, const xmlChar *external_id,
+                const xmlChar *system_id)
+{
+    xmlParserCtxt *context = data;
+    gboolean *has_doctype = context->_private;
+
+    (void)name;
+    (void)external_id;
+    (void)system_id;
+    *has_doctype = TRUE;
+    xmlStopParser(context);
+}
+
+
 xmlDoc *
 ap_xml_parse(const char *text, gsize length, GError **error)
 {
     g_autoptr(xmlParserCtxt) context = xmlNewParserCtxt();
     g_autoptr(xmlDoc) doc = NULL;
+    gboolean has_doctype = FALSE;
     int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_HUGE |
                   XML_PARSE_BIG_LINES | XML_PARSE_NOCDATA;
 
@@ -28,17 +46,19 @@ ap_xml_parse(const char *text, gsize length, GError **error)
         g_set_error(error, AP_ERROR, AP_ERROR_XML, "not XML: a NUL byte in the text");
         return NULL;
     }
+    context->_private = &has_doctype;
+    context->sax->internalSubset = stop_at_doctype;
     doc = xmlCtxtReadMemory(context, text, length, NULL, NULL, options);
+    if (has_doctype) {
+        g_set_error(error, AP_ERROR, AP_ERROR_XML, "a document type (DOCTYPE) is not allowed");
+        return NULL;
+    }
     if (!doc || !xmlDocGetRootElement(doc)) {
         const xmlError *last = xmlCtxtGetLastError(context);
         g_autofree char *message = g_strdup(last && last->message ? last->message : "it is empty");
 
         g_set_error(error, AP_ERROR, AP_ERROR_XML, "not XML: line %d: %s", last ? last->line : 1,
                     g_strchomp(message));
-        return NULL;
-    }
-    if (doc->intSubset) {
-        g_set_error(error, AP_ERROR, AP_ERROR_XML, "a document type (DOCTYPE) is not allowed");
         return NULL;
     }
     return g_steal_pointer(&doc);
