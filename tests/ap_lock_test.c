@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -250,6 +251,20 @@ test_timeout(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 }
 
 
+/* Any user can lock /run/lock and keep it. */
+static void
+test_guarded(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    int fd = open(fixture->dir, O_RDONLY | O_DIRECTORY);
+
+    write_pid(fixture, get_dead_pid());
+    g_assert_cmpint(flock(fd, LOCK_EX), ==, 0);
+    assert_held(fixture, "somebody keeps its directory locked");
+    close(fd);
+    assert_taken(fixture);
+}
+
+
 /* Leaves the lock as a process does that was killed while it held it: in one rename, so that it
  * never looks free. */
 static void
@@ -367,6 +382,7 @@ main(int argc, char **argv)
     add("a fifo or a link in its place is stale after two minutes", test_no_file);
     add("init is no owner, and a missing directory is told", test_refused);
     add("it waits as long as it was told", test_timeout);
+    add("a directory that somebody keeps locked is told", test_guarded);
     add("of eight that find it stale one gets it", test_hammered);
     return g_test_run();
 }

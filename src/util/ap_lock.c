@@ -25,6 +25,9 @@
 /* The same, while another one of us removes a stale lock. */
 #define GUARD_RETRY_MS 1
 
+/* How long that may take; nobody needs more than a moment for it. */
+#define GUARD_MAX_MS 5000
+
 /* A lock without a process id in it is a very new one, or one whose writer died: util_lockfile.c
  * allows two minutes. */
 #define EMPTY_STALE_S 120
@@ -222,11 +225,24 @@ handle_holder(const char *path, int owner, LockState state, GError **error)
 }
 
 
+/* Any user may lock a directory that everybody can read. */
+static gboolean
+set_guarded_error(GError **error, const char *path)
+{
+    g_set_error(error, AP_ERROR, AP_ERROR_LOCKED,
+                "the stale lock %s cannot be removed: somebody keeps its directory locked\n"
+                "lslocks tells who; end that process, then try again",
+                path);
+    return FALSE;
+}
+
+
 /* Links the ready-made @mine to @path as soon as nobody else has it. */
 static gboolean
 link_when_free(const char *path, const char *mine, int owner, guint timeout_ms, GError **error)
 {
-    gint64 deadline = now_ms() + timeout_ms;
+    gint64 start = now_ms();
+    gint64 deadline = start + timeout_ms;
 
     while (link(mine, path) < 0) {
         int holder;
@@ -244,6 +260,8 @@ link_when_free(const char *path, const char *mine, int owner, guint timeout_ms, 
             set_held_error(error, path, holder);
             return FALSE;
         }
+        if (state == LOCK_STALE && now_ms() >= MAX(deadline, start + GUARD_MAX_MS))
+            return set_guarded_error(error, path);
         if (!handle_holder(path, owner, state, error))
             return FALSE;
     }

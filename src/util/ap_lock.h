@@ -19,7 +19,8 @@
  * from both removing it. An owner of 1 is refused: init never goes away, and neither would the
  * lock. Taking what @owner holds already succeeds; one owner takes it once at a time.
  *
- * Errors: AP_ERROR_LOCKED (the message names pid and command of the holder), AP_ERROR_IO.
+ * Errors: AP_ERROR_LOCKED (the message names pid and command of the holder; or a stale lock stays
+ *   because somebody keeps its directory locked), AP_ERROR_IO.
  *
  * Returns: whether @owner holds the lock now.
  */
