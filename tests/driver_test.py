@@ -354,6 +354,24 @@ class InputTest(DriverTest):
                                self.host.file(JOURNAL)]) as wait:
             self.assertEqual(wait.wait(timeout=30), 0)
 
+    def test_a_disk_that_cannot_make_sure(self):
+        self.host.must("define", "-", stdin=OLD)
+        before = self.host.state()
+        trace = os.path.join(self.directory, "trace")
+        for n in range(1, 20):
+            result = subprocess.run(
+                ["strace", "-o", trace, "-e", "trace=fsync", "-e",
+                 f"inject=fsync:error=EIO:when={n}", *self.host.command("define", "-")],
+                input=NEW, env=UNDER_STRACE, capture_output=True, encoding="utf-8", check=False)
+            with open(trace, encoding="utf-8") as lines:
+                if "(INJECTED)" not in lines.read():
+                    break
+            with self.subTest(fsync=n):
+                self.assert_refused(result, "Input/output error", code=4)
+                self.assertEqual(self.host.state(), before)
+                self.assert_closed()
+        self.assertIn(n, range(4, 19))
+
     def test_a_stale_lock_is_replaced_and_a_live_one_is_told(self):
         lock = "run/lock/s390apconfig.lock"
         self.host.write(lock, "2147483646\n")

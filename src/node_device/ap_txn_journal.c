@@ -229,8 +229,12 @@ ap_txn_journal_open(ApTxn *txn, GError **error)
     if (g_mkdir_with_parents(dir, 0755) < 0)
         return set_io_error(error, "make the directory of", path, errno);
     errnum = write_journal(txn, new_path, path);
-    if (errnum == 0)
+    if (errnum == 0) {
         errnum = sync_dir(dir);
+        /* Nothing is begun: then none must be open. */
+        if (errnum != 0)
+            unlink(path);
+    }
     return errnum == 0 ? TRUE : set_io_error(error, "write", path, errnum);
 }
 
