@@ -110,7 +110,7 @@ is_defined_twice(Session *session)
 {
     g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", session->uuid, NULL);
 
-    if (strcmp(session->call->action, "define") != 0 || !ap_root_exists(session->root, path))
+    if (strcmp(session->call->action, "define") != 0 || ap_root_is_missing(session->root, path))
         return FALSE;
     fprintf(stderr, "mdev %s is defined already\n  change it with `mdevctl modify`\n",
             session->uuid);

@@ -195,11 +195,10 @@ static void
 judge_busy(ApJudge *judge)
 {
     const char *uuid = judge->candidate->uuid;
-    const ApActiveMdev *mdev = uuid ? ap_host_find_mdev(judge->host, uuid) : NULL;
     const ApGuest *guest = ap_judge_get_guest(judge);
     const ApGuest *holder = guest && uuid && ap_guest_holds(guest, uuid) ? guest : NULL;
 
-    if (!holder && (!mdev || !ap_host_is_in_use(judge->host, mdev)))
+    if (!holder && (!uuid || !ap_host_is_in_use(judge->host, uuid)))
         return;
     ap_judge_report(judge, AP_CODE_BUSY, AP_SEVERITY_REJECT, NULL, NULL,
                     holder ? g_strdup_printf("mdev %s is in use by guest '%s' (%s)", uuid,

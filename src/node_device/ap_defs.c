@@ -138,8 +138,10 @@ ap_defs_load(const ApRoot *root, GPtrArray *problems)
             ap_problem_add(problems, g_steal_pointer(&error), NULL, FALSE);
         return definitions;
     }
-    while ((name = ap_dir_next(dir)))
+    while ((name = ap_dir_next(dir, &error)))
         load_one(root, dir, name, definitions, problems);
+    if (error)
+        ap_problem_add(problems, g_steal_pointer(&error), NULL, FALSE);
     g_ptr_array_sort(definitions, compare_definitions);
     find_duplicates(root, definitions, problems);
     return definitions;

@@ -72,7 +72,7 @@ ap_guests_is_alive(const ApRoot *root, int pid, const char *uuid)
         return TRUE;
     text = ap_root_read(root, path, AP_ROOT_SMALL_MAX, &length, NULL);
     if (!text)
-        return FALSE;
+        return !ap_root_is_missing(root, path);
     return !uuid || memmem(text, length, uuid, strlen(uuid));
 }
 
@@ -144,7 +144,7 @@ read_dir(Loader *loader, const char *path, void (*add)(Loader *, const ApDomainD
             ap_problem_add(loader->problems, g_steal_pointer(&error), NULL, FALSE);
         return;
     }
-    while ((name = ap_dir_next(dir))) {
+    while ((name = ap_dir_next(dir, &error))) {
         g_autoptr(ApDomainDef) def = NULL;
 
         if (!g_str_has_suffix(name, ".xml"))
@@ -153,6 +153,8 @@ read_dir(Loader *loader, const char *path, void (*add)(Loader *, const ApDomainD
         if (def)
             add(loader, def);
     }
+    if (error)
+        ap_problem_add(loader->problems, g_steal_pointer(&error), NULL, FALSE);
 }
 
 

@@ -234,12 +234,16 @@ ap_host_compute_guest_matrix(ApHost *host, const ApMatrix *matrix, ApApqnSet *re
 /**
  * ap_host_is_in_use:
  * @host: a host
- * @mdev: one of its matrices
+ * @uuid: an mdev, in lower case
  *
- * Returns: whether vfio_ap says of one of its queues that a guest has it ("in use").
+ * Asks vfio_ap about the mdev's queues; if its matrix cannot be read, about all that no other mdev
+ * has. Kernels before 6.0 do not tell.
+ *
+ * Returns: whether a guest has one of them ("in use"), or that cannot be found out; FALSE if there
+ *   is no such mdev.
  */
 gboolean
-ap_host_is_in_use(const ApHost *host, const ApActiveMdev *mdev);
+ap_host_is_in_use(const ApHost *host, const char *uuid);
 
 /**
  * ap_host_list_cards:

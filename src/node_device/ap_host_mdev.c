@@ -4,10 +4,9 @@
 
 #include "conf/ap_mdev_def.h"
 #include "conf/ap_mdevctl_json.h"
+#include "node_device/ap_defs.h"
 #include "node_device/ap_host_priv.h"
 #include "util/ap_error.h"
-
-#define DEFINITION_DIR "/etc/mdevctl.d/matrix"
 
 
 static void
@@ -116,7 +115,7 @@ parse_ap_config(const char *text, ApMatrix *ret_matrix, GError **error)
 static gboolean
 is_defined_too_big(const ApRoot *root, const char *uuid)
 {
-    g_autofree char *path = g_strconcat(DEFINITION_DIR "/", uuid, NULL);
+    g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", uuid, NULL);
     g_autofree char *text = NULL;
     g_autoptr(ApMdevDef) def = NULL;
     ApMatrix matrix;
@@ -210,7 +209,7 @@ load_mdev(ApHost *host, const char *uuid)
         g_autofree char *dir = attr_path(uuid, "");
 
         /* Removed between our list and our look: it holds nothing any more. */
-        if (ap_root_exists(host->root, dir))
+        if (!ap_root_is_missing(host->root, dir))
             ap_problem_add(host->problems, g_steal_pointer(&error), uuid, TRUE);
         mdev_free(mdev);
         return;
@@ -288,19 +287,51 @@ ap_host_compute_guest_matrix(ApHost *host, const ApMatrix *matrix, ApApqnSet *re
 }
 
 
-gboolean
-ap_host_is_in_use(const ApHost *host, const ApActiveMdev *mdev)
+/* Whether a guest has the queue; what cannot be asked could be anything. */
+static gboolean
+is_queue_in_use(const ApHost *host, ApApqn apqn)
 {
-    ApMask adapters = ap_mask_and(&mdev->matrix.adapters, &host->adapters);
-    ApMask domains = ap_mask_and(&mdev->matrix.domains, &host->domains);
+    g_autofree char *path = g_strdup_printf("/sys/devices/ap/card%02x/%02x.%04x/status",
+                                            apqn.adapter, apqn.adapter, apqn.domain);
+    g_autofree char *status = ap_root_read_line(host->root, path);
 
+    return status ? strcmp(status, "in use") == 0 : !ap_root_is_missing(host->root, path);
+}
+
+
+static gboolean
+is_in_some_matrix(const ApHost *host, ApApqn apqn)
+{
+    for (guint i = 0; i < host->mdevs->len; i++) {
+        const ApMatrix *matrix = &((const ApActiveMdev *)host->mdevs->pdata[i])->matrix;
+
+        if (ap_mask_has(&matrix->adapters, apqn.adapter) &&
+            ap_mask_has(&matrix->domains, apqn.domain))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+
+gboolean
+ap_host_is_in_use(const ApHost *host, const char *uuid)
+{
+    const ApActiveMdev *mdev = ap_host_find_mdev(host, uuid);
+    g_autofree char *dir = attr_path(uuid, "");
+    ApMask adapters = mdev ? mdev->matrix.adapters : ap_mask_range(0, AP_ID_MAX);
+    ApMask domains = mdev ? mdev->matrix.domains : ap_mask_range(0, AP_ID_MAX);
+
+    if (!mdev && ap_root_is_missing(host->root, dir))
+        return FALSE;
+    if (host->has_qci) {
+        adapters = ap_mask_and(&adapters, &host->adapters);
+        domains = ap_mask_and(&domains, &host->domains);
+    }
     for (int a = ap_mask_next(&adapters, 0); a >= 0; a = ap_mask_next(&adapters, a + 1)) {
         for (int d = ap_mask_next(&domains, 0); d >= 0; d = ap_mask_next(&domains, d + 1)) {
-            g_autofree char *path =
-                g_strdup_printf("/sys/devices/ap/card%02x/%02x.%04x/status", a, a, d);
-            g_autofree char *status = ap_root_read_line(host->root, path);
+            ApApqn apqn = { a, d };
 
-            if (g_strcmp0(status, "in use") == 0)
+            if ((mdev || !is_in_some_matrix(host, apqn)) && is_queue_in_use(host, apqn))
                 return TRUE;
         }
     }

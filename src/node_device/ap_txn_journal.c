@@ -94,7 +94,7 @@ ap_txn_check_closed(const ApRoot *root, GError **error)
 {
     g_autofree char *path = ap_root_describe(root, AP_TXN_JOURNAL);
 
-    if (!ap_root_exists(root, AP_TXN_JOURNAL))
+    if (ap_root_is_missing(root, AP_TXN_JOURNAL))
         return TRUE;
     g_set_error(error, AP_ERROR, AP_ERROR_REFUSED,
                 "a change of the AP configuration was begun and not ended, see %s\n"

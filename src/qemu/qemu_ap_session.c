@@ -280,13 +280,11 @@ judge_and_bring_up(const QemuApSession *session, ApConfig *config, GError **erro
 static gboolean
 is_needed(const QemuApSession *session, ApInventory *inventory, const ApOwner *owner)
 {
-    const ApActiveMdev *mdev =
-        ap_host_find_mdev(ap_inventory_get_host(inventory), owner->uuid);
     GPtrArray *guests = ap_inventory_get_guests_of(inventory, owner->uuid);
 
     if (owner->definition && owner->definition->def->autostart)
         return TRUE;
-    if (mdev && ap_host_is_in_use(ap_inventory_get_host(inventory), mdev))
+    if (ap_host_is_in_use(ap_inventory_get_host(inventory), owner->uuid))
         return TRUE;
     for (guint i = 0; guests && i < guests->len; i++) {
         const ApGuest *guest = guests->pdata[i];

@@ -167,14 +167,20 @@ open_in_root(const ApRoot *root, const char *path, int flags)
 }
 
 
+static gboolean
+is_missing(int errnum)
+{
+    return errnum == ENOENT || errnum == ENOTDIR;
+}
+
+
 static void
 set_read_error(GError **error, const ApRoot *root, const char *path, int errnum)
 {
     g_autofree char *full = ap_root_describe(root, path);
-    gboolean missing = errnum == ENOENT || errnum == ENOTDIR;
 
-    g_set_error(error, AP_ERROR, missing ? AP_ERROR_NOT_FOUND : AP_ERROR_IO, "cannot read %s: %s",
-                full, strerror(errnum));
+    g_set_error(error, AP_ERROR, is_missing(errnum) ? AP_ERROR_NOT_FOUND : AP_ERROR_IO,
+                "cannot read %s: %s", full, strerror(errnum));
 }
 
 
@@ -310,6 +316,18 @@ ap_root_exists(const ApRoot *root, const char *path)
 }
 
 
+gboolean
+ap_root_is_missing(const ApRoot *root, const char *path)
+{
+    int fd = open_in_root(root, path, O_PATH | O_CLOEXEC);
+
+    if (fd < 0)
+        return is_missing(errno);
+    close(fd);
+    return FALSE;
+}
+
+
 static int
 compare_names(gconstpointer a, gconstpointer b)
 {
@@ -321,16 +339,20 @@ GPtrArray *
 ap_root_list(const ApRoot *root, const char *path, GError **error)
 {
     g_autoptr(ApDir) dir = ap_dir_open(root, path, error);
-    GPtrArray *names;
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GError) local = NULL;
     const char *name;
 
     if (!dir)
         return NULL;
-    names = g_ptr_array_new_with_free_func(g_free);
-    while ((name = ap_dir_next(dir)))
+    while ((name = ap_dir_next(dir, &local)))
         g_ptr_array_add(names, g_strdup(name));
+    if (local) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return NULL;
+    }
     g_ptr_array_sort(names, compare_names);
-    return names;
+    return g_steal_pointer(&names);
 }
 
 
@@ -369,14 +391,17 @@ ap_dir_free(ApDir *dir)
 
 
 const char *
-ap_dir_next(ApDir *dir)
+ap_dir_next(ApDir *dir, GError **error)
 {
     struct dirent *entry;
 
+    errno = 0;
     while ((entry = readdir(dir->stream))) {
         if (entry->d_name[0] != '.')
             return entry->d_name;
     }
+    if (errno != 0)
+        set_read_error(error, dir->root, dir->path, errno);
     return NULL;
 }
 

@@ -119,7 +119,7 @@ ap_root_read_link(const ApRoot *root, const char *path);
  * @root: a root
  * @path: a path inside the root, absolute
  *
- * Returns: whether there is something that @path leads to.
+ * Returns: whether there is something that @path leads to, and it can be looked at.
  */
 gboolean
 ap_root_exists(const ApRoot *root, const char *path);
@@ -135,6 +135,18 @@ ap_root_exists(const ApRoot *root, const char *path);
  */
 gboolean
 ap_root_stat(const ApRoot *root, const char *path, gboolean follow, struct stat *ret_stat);
+
+/**
+ * ap_root_is_missing:
+ * @root: a root
+ * @path: a path inside the root, absolute
+ *
+ * Not the opposite of ap_root_exists(): what cannot be looked at is neither.
+ *
+ * Returns: whether there is certainly nothing that @path leads to.
+ */
+gboolean
+ap_root_is_missing(const ApRoot *root, const char *path);
 
 /**
  * ap_root_list:
@@ -175,12 +187,15 @@ ap_dir_free(ApDir *dir);
 /**
  * ap_dir_next:
  * @dir: a directory
+ * @error: return location
  *
- * Returns: (nullable): the next name in the directory's own order, without dot files, NULL at the
- *   end; valid until the next call.
+ * Errors: AP_ERROR_IO.
+ *
+ * Returns: (nullable): the next name in the directory's own order, without dot files; NULL at the
+ *   end and on failure; valid until the next call.
  */
 const char *
-ap_dir_next(ApDir *dir);
+ap_dir_next(ApDir *dir, GError **error);
 
 /**
  * ap_dir_read:
