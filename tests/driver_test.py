@@ -89,6 +89,14 @@ class VerbsTest(DriverTest):
         self.assert_refused(self.host.run("stop", A), "not active", code=3)
         self.assert_closed()
 
+    def test_output_that_nobody_takes_is_told(self):
+        for args in (["list"], ["--json", "list"], ["check"], ["define", "-"], ["recover"]):
+            with open("/dev/full", "wb") as full:
+                result = subprocess.run(self.host.command(*args), input=OLD, stdout=full,
+                                        stderr=subprocess.PIPE, encoding="utf-8", check=False)
+            with self.subTest(args=args):
+                self.assert_refused(result, "standard output", code=4)
+
     def test_a_file_starts_without_a_definition(self):
         self.host.must("start", "-", stdin=OLD)
         self.assertEqual(self.host.matrix(A), "02.0004\n")

@@ -122,10 +122,10 @@ class QmpTest(unittest.TestCase):
     def test_no_socket_and_bad_arguments_are_told(self):
         result = self.run_virt_ap("attach")
         self.assertEqual(result.returncode, 4)
-        for arguments in (["attach", A], ["attach", "--qmp", "x", "y"],
-                          ["--root", str(self.path.parent), "detach", "--qmp", "x", A]):
+        for arguments, code in ((["attach", A], 2), (["attach", "--qmp", "x", "y"], 3),
+                                (["--root", self.path.parent, "detach", "--qmp", "x", A], 2)):
             result = subprocess.run([VIRT_AP, *arguments], capture_output=True, check=False)
-            self.assertEqual(result.returncode, 2, arguments)
+            self.assertEqual(result.returncode, code, arguments)
 
     @unittest.skipUnless(shutil.which("qemu-system-s390x"), "no qemu-system-s390x")
     def test_qemu_itself_says_that_its_cpu_has_no_ap(self):

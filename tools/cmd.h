@@ -9,6 +9,10 @@
 
 typedef struct json_object JsonObject;
 
+/* What a command returns that has set its error: the error's code decides on the exit code
+ * (ap_error_exit_code()). */
+#define CMD_FAILED (-1)
+
 /**
  * CmdContext:
  * @root: the root directory
@@ -46,7 +50,7 @@ typedef struct {
  * @min_args: how many arguments it needs
  * @max_args: how many it takes; -1: any number
  * @options: (nullable) (array zero-terminated=1): its own options
- * @run: does it; returns the exit code, or sets the error
+ * @run: does it; returns the exit code, or CMD_FAILED with the error set
  */
 typedef struct {
     const char *name;
@@ -121,6 +125,18 @@ cmd_load_guests(GPtrArray *problems, gpointer data);
  */
 char *
 cmd_parse_mdev(const char *name);
+
+/**
+ * cmd_require_mdev:
+ * @name: as cmd_parse_mdev()
+ * @error: return location
+ *
+ * Errors: AP_ERROR_NOT_FOUND if @name names no mdev; whether there is that one is not looked at.
+ *
+ * Returns: (nullable): the UUID in lower case; the caller frees it.
+ */
+char *
+cmd_require_mdev(const char *name, GError **error);
 
 /**
  * cmd_is_file:

@@ -5,80 +5,55 @@
 #include "out.h"
 #include "qemu/qemu_ap_qmp.h"
 #include "util/ap_error.h"
-#include "util/ap_id.h"
 
 
-static gboolean
-read_args(const CmdContext *context, char **args, const char **ret_socket, char **ret_uuid,
-          GError **error)
+/* qemu_ap_qmp_attach() or qemu_ap_qmp_detach(). */
+typedef gboolean (*QmpFunc)(const char *path, const char *uuid, GError **error);
+
+
+static int
+run(const CmdContext *context, const char *name, QmpFunc func, const char *what, GError **error)
 {
     const char *socket = cmd_get_option(context, "--qmp");
-    char *uuid;
+    g_autofree char *uuid = NULL;
 
     if (!ap_root_is_host(context->root)) {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
                     "a guest runs on this host, not under another root");
-        return FALSE;
+        return CMD_FAILED;
     }
     if (!socket) {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
                     "--qmp SOCKET is missing\n"
                     "for a guest of libvirt: virsh attach-device, virsh detach-device");
-        return FALSE;
+        return CMD_FAILED;
     }
-    uuid = ap_uuid_normalize(args[0]);
-    if (!uuid) {
-        g_autofree char *printable = ap_text_printable(args[0]);
+    uuid = cmd_require_mdev(name, error);
+    if (!uuid || !func(socket, uuid, error))
+        return CMD_FAILED;
+    if (context->json) {
+        JsonObject *result = out_new();
 
-        g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "'%s' is not a UUID", printable);
-        return FALSE;
-    }
-    *ret_socket = socket;
-    *ret_uuid = uuid;
-    return TRUE;
-}
-
-
-static int
-print_done(const CmdContext *context, const char *uuid, const char *what)
-{
-    JsonObject *result;
-
-    if (!context->json) {
+        json_object_object_add(result, "mdev", out_string(uuid));
+        out_print(result);
+    } else {
         printf("mdev %s %s\n", uuid, what);
-        return fflush(stdout) == 0 ? 0 : 4;
     }
-    result = out_new();
-    json_object_object_add(result, "mdev", out_string(uuid));
-    return out_print(result) ? 0 : 4;
+    return out_end(0, error);
 }
 
 
 static int
 run_attach(const CmdContext *context, char **args, GError **error)
 {
-    g_autofree char *uuid = NULL;
-    const char *socket;
-
-    if (!read_args(context, args, &socket, &uuid, error))
-        return 2;
-    if (!qemu_ap_qmp_attach(socket, uuid, error))
-        return 1;
-    return print_done(context, uuid, "attached");
+    return run(context, args[0], qemu_ap_qmp_attach, "attached", error);
 }
 
 
 static int
 run_detach(const CmdContext *context, char **args, GError **error)
 {
-    g_autofree char *uuid = NULL;
-    const char *socket;
-
-    if (!read_args(context, args, &socket, &uuid, error))
-        return 2;
-    if (!qemu_ap_qmp_detach(socket, uuid, error))
-        return 1;
-    return print_done(context, uuid, "detached");
+    return run(context, args[0], qemu_ap_qmp_detach, "detached", error);
 }
 
 
@@ -89,7 +64,7 @@ static const CmdOption options[] = {
 
 const Cmd cmd_attach = {
     .name = "attach",
-    .args = "UUID",
+    .args = "NAME",
     .summary = "Plug a matrix into a running QEMU",
     .description = "Plugs an active matrix into a guest that runs without libvirt, over QMP. If "
                    "QEMU refuses, its own words are printed.",
@@ -101,7 +76,7 @@ const Cmd cmd_attach = {
 
 const Cmd cmd_detach = {
     .name = "detach",
-    .args = "UUID",
+    .args = "NAME",
     .summary = "Unplug a matrix from a running QEMU",
     .description = "Unplugs a matrix from a guest that runs without libvirt, over QMP, and waits "
                    "until QEMU has let go.",

@@ -359,25 +359,26 @@ run(const CmdContext *context, char **args, GError **error)
     if (g_file_test(dir, G_FILE_TEST_EXISTS) || g_file_test(dir, G_FILE_TEST_IS_SYMLINK)) {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
                     "'%s' exists already: wanted a new directory", args[0]);
-        return 2;
+        return CMD_FAILED;
     }
     if (mkdir(partial, 0700) < 0) {
         set_write_error(error, partial);
-        return 4;
+        return CMD_FAILED;
     }
     if (!capture_all(&capture, error)) {
         remove_tree(partial);
-        return 4;
+        return CMD_FAILED;
     }
     if (rename(partial, dir) < 0) {
         set_write_error(error, dir);
         remove_tree(partial);
-        return 4;
+        return CMD_FAILED;
     }
     if (context->json)
-        return out_print(out_new()) ? 0 : 4;
-    printf("captured in %s\nlook at it with: virt-ap --root %s map\n", args[0], args[0]);
-    return fflush(stdout) == 0 ? 0 : 4;
+        out_print(out_new());
+    else
+        printf("captured in %s\nlook at it with: virt-ap --root %s map\n", args[0], args[0]);
+    return out_end(0, error);
 }
 
 

@@ -230,13 +230,13 @@ print_text(const ApRoot *root, const GPtrArray *findings)
 }
 
 
-static gboolean
+static void
 print_json(const GPtrArray *findings)
 {
     JsonObject *result = out_new();
 
     json_object_object_add(result, "findings", out_findings(findings));
-    return out_print(result);
+    out_print(result);
 }
 
 
@@ -248,25 +248,26 @@ run(const CmdContext *context, char **args, GError **error)
     Check check = { .root = context->root, .findings = findings };
 
     if (!read_phase(context, args[0] != NULL, &check.phases, error))
-        return 2;
+        return CMD_FAILED;
     inventory = cmd_load_inventory(context, error);
     if (!inventory)
-        return 4;
+        return CMD_FAILED;
     check.inventory = inventory;
     /* A guest that cannot be read is to be told whatever else is found. */
     ap_inventory_get_guests(inventory);
     if (!args[0] && !audit(&check, error))
-        return 4;
+        return CMD_FAILED;
     for (char **arg = args; *arg; arg++) {
         if (!check_arg(&check, *arg, error))
-            return 4;
+            return CMD_FAILED;
     }
     /* Each argument is a candidate of its own: nothing is merged here. */
     ap_finding_list_sort(findings);
-    if (context->json ? !print_json(findings)
-                      : (print_text(context->root, findings), fflush(stdout) != 0))
-        return 4;
-    return ap_finding_list_severity(findings) == AP_SEVERITY_REJECT ? 1 : 0;
+    if (context->json)
+        print_json(findings);
+    else
+        print_text(context->root, findings);
+    return out_end(ap_finding_list_severity(findings) == AP_SEVERITY_REJECT ? 1 : 0, error);
 }
 
 

@@ -22,7 +22,7 @@ count(const GPtrArray *diagnoses, ApDoctorState state)
 }
 
 
-static gboolean
+static void
 print_json(const GPtrArray *diagnoses)
 {
     JsonObject *result = out_new();
@@ -40,11 +40,11 @@ print_json(const GPtrArray *diagnoses)
         json_object_array_add(array, object);
     }
     json_object_object_add(result, "checks", array);
-    return out_print(result);
+    out_print(result);
 }
 
 
-static gboolean
+static void
 print_text(const GPtrArray *diagnoses)
 {
     for (guint i = 0; i < diagnoses->len; i++) {
@@ -58,7 +58,6 @@ print_text(const GPtrArray *diagnoses)
     }
     printf("\nfaults: %u, warnings: %u, unknown: %u\n", count(diagnoses, AP_DOCTOR_FAULT),
            count(diagnoses, AP_DOCTOR_WARN), count(diagnoses, AP_DOCTOR_UNKNOWN));
-    return fflush(stdout) == 0;
 }
 
 
@@ -74,11 +73,13 @@ run(const CmdContext *context, char **args, GError **error)
                     "%s holds nothing of a host that could be looked at\n"
                     "make a captured one with `virt-ap capture DIR`",
                     ap_root_get_path(context->root));
-        return 4;
+        return CMD_FAILED;
     }
-    if (!(context->json ? print_json(diagnoses) : print_text(diagnoses)))
-        return 4;
-    return count(diagnoses, AP_DOCTOR_FAULT) > 0 ? 1 : 0;
+    if (context->json)
+        print_json(diagnoses);
+    else
+        print_text(diagnoses);
+    return out_end(count(diagnoses, AP_DOCTOR_FAULT) > 0 ? 1 : 0, error);
 }
 
 

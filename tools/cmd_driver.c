@@ -8,16 +8,25 @@
 #include "out.h"
 #include "util/ap_error.h"
 
-/* A driver and the kernel that it works on. */
+/* A command at work. */
 typedef struct {
+    const CmdContext *context;
     ApKernel *kernel;
     ApDriver *driver;
+    char *uuid;     /* of the argument NAME, else NULL */
+    ApMdevDef *def; /* of the argument FILE, else NULL */
+    ApOutcome outcome;
 } Session;
+
+typedef gboolean (*VerbFunc)(Session *session, GError **error);
 
 
 static void
 session_clear(Session *session)
 {
+    ap_outcome_clear(&session->outcome);
+    g_clear_pointer(&session->def, ap_mdev_def_free);
+    g_clear_pointer(&session->uuid, g_free);
     g_clear_pointer(&session->driver, ap_driver_free);
     g_clear_pointer(&session->kernel, ap_kernel_free);
 }
@@ -28,27 +37,13 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
 static gboolean
 open_session(Session *session, const CmdContext *context, GError **error)
 {
+    session->context = context;
     session->kernel = cmd_open_kernel(context, error);
     if (!session->kernel)
         return FALSE;
     session->driver =
         ap_driver_new(context->root, session->kernel, cmd_load_guests, context->root);
     return TRUE;
-}
-
-
-static char *
-require_mdev(const char *name, GError **error)
-{
-    char *uuid = cmd_parse_mdev(name);
-    g_autofree char *printable = ap_text_printable(name);
-
-    if (!uuid)
-        g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
-                    "'%s' names no mdev: wanted its UUID, or libvirt's name of the node device\n"
-                    "see `virt-ap list`",
-                    printable);
-    return uuid;
 }
 
 
@@ -71,153 +66,142 @@ read_def(const char *file, GError **error)
 
 /* Prints what came of it; @what is "defined". Warnings go to standard error. */
 static int
-print_outcome(const CmdContext *context, const ApOutcome *outcome, const char *what)
+print_outcome(const Session *session, const char *what, GError **error)
 {
-    gboolean ok;
+    const ApOutcome *outcome = &session->outcome;
 
-    if (context->json) {
+    if (session->context->json) {
         JsonObject *result = out_new();
 
         json_object_object_add(result, "mdev", out_string(outcome->uuid));
         json_object_object_add(result, "done", json_object_new_boolean(outcome->done));
         json_object_object_add(result, "findings", out_findings(outcome->findings));
-        ok = out_print(result);
+        out_print(result);
     } else {
         out_print_findings(stderr, outcome->findings);
         if (outcome->done)
             printf("mdev %s %s\n", outcome->uuid, what);
-        ok = fflush(stdout) == 0;
     }
-    if (!outcome->done)
-        return 1;
-    return ok ? 0 : 4;
+    return out_end(outcome->done ? 0 : 1, error);
+}
+
+
+/* @name and @file are the command's arguments, NULL where it has none such. */
+static int
+run(const CmdContext *context, const char *name, const char *file, VerbFunc verb, const char *what,
+    GError **error)
+{
+    g_auto(Session) session = { 0 };
+
+    if (!open_session(&session, context, error))
+        return CMD_FAILED;
+    session.uuid = name ? cmd_require_mdev(name, error) : NULL;
+    if (name && !session.uuid)
+        return CMD_FAILED;
+    session.def = file ? read_def(file, error) : NULL;
+    if ((file && !session.def) || !verb(&session, error))
+        return CMD_FAILED;
+    return print_outcome(&session, what, error);
+}
+
+
+static gboolean
+define(Session *session, GError **error)
+{
+    return ap_driver_define(session->driver, session->def, &session->outcome, error);
 }
 
 
 static int
 run_define(const CmdContext *context, char **args, GError **error)
 {
-    g_auto(Session) session = { 0 };
-    g_auto(ApOutcome) outcome = { 0 };
-    g_autoptr(ApMdevDef) def = NULL;
-
-    if (!open_session(&session, context, error))
-        return 2;
-    def = read_def(args[0], error);
-    if (!def || !ap_driver_define(session.driver, def, &outcome, error))
-        return 4;
-    return print_outcome(context, &outcome, "defined");
+    return run(context, NULL, args[0], define, "defined", error);
 }
 
 
-/* A verb that needs no more than a name. */
-static int
-run_named(const CmdContext *context, const char *name,
-          gboolean (*verb)(ApDriver *driver, const char *uuid, ApOutcome *ret_outcome,
-                           GError **error),
-          const char *what, GError **error)
+static gboolean
+undefine(Session *session, GError **error)
 {
-    g_auto(Session) session = { 0 };
-    g_auto(ApOutcome) outcome = { 0 };
-    g_autofree char *uuid = NULL;
-
-    if (!open_session(&session, context, error))
-        return 2;
-    uuid = require_mdev(name, error);
-    if (!uuid || !verb(session.driver, uuid, &outcome, error))
-        return 4;
-    return print_outcome(context, &outcome, what);
+    return ap_driver_undefine(session->driver, session->uuid, &session->outcome, error);
 }
 
 
 static int
 run_undefine(const CmdContext *context, char **args, GError **error)
 {
-    return run_named(context, args[0], ap_driver_undefine, "undefined", error);
-}
-
-
-static int
-run_stop(const CmdContext *context, char **args, GError **error)
-{
-    return run_named(context, args[0], ap_driver_stop, "stopped", error);
+    return run(context, args[0], NULL, undefine, "undefined", error);
 }
 
 
 static gboolean
-enable_autostart(ApDriver *driver, const char *uuid, ApOutcome *ret_outcome, GError **error)
+start(Session *session, GError **error)
 {
-    return ap_driver_set_autostart(driver, uuid, TRUE, ret_outcome, error);
-}
-
-
-static gboolean
-disable_autostart(ApDriver *driver, const char *uuid, ApOutcome *ret_outcome, GError **error)
-{
-    return ap_driver_set_autostart(driver, uuid, FALSE, ret_outcome, error);
-}
-
-
-static int
-run_autostart(const CmdContext *context, char **args, GError **error)
-{
-    if (cmd_get_option(context, "--disable"))
-        return run_named(context, args[0], disable_autostart, "will not start at boot", error);
-    return run_named(context, args[0], enable_autostart, "will start at boot", error);
-}
-
-
-static gboolean
-start_defined(ApDriver *driver, const char *uuid, ApOutcome *ret_outcome, GError **error)
-{
-    return ap_driver_start(driver, uuid, NULL, ret_outcome, error);
+    return ap_driver_start(session->driver, session->uuid, session->def, &session->outcome, error);
 }
 
 
 static int
 run_start(const CmdContext *context, char **args, GError **error)
 {
-    g_auto(Session) session = { 0 };
-    g_auto(ApOutcome) outcome = { 0 };
-    g_autoptr(ApMdevDef) def = NULL;
+    gboolean is_file = cmd_is_file(args[0]);
 
-    if (!cmd_is_file(args[0]))
-        return run_named(context, args[0], start_defined, "started", error);
-    if (!open_session(&session, context, error))
-        return 2;
-    def = read_def(args[0], error);
-    if (!def || !ap_driver_start(session.driver, NULL, def, &outcome, error))
-        return 4;
-    return print_outcome(context, &outcome, "started");
+    return run(context, is_file ? NULL : args[0], is_file ? args[0] : NULL, start, "started",
+               error);
+}
+
+
+static gboolean
+stop(Session *session, GError **error)
+{
+    return ap_driver_stop(session->driver, session->uuid, &session->outcome, error);
+}
+
+
+static int
+run_stop(const CmdContext *context, char **args, GError **error)
+{
+    return run(context, args[0], NULL, stop, "stopped", error);
+}
+
+
+static gboolean
+set_autostart(Session *session, GError **error)
+{
+    return ap_driver_set_autostart(session->driver, session->uuid,
+                                   !cmd_get_option(session->context, "--disable"),
+                                   &session->outcome, error);
+}
+
+
+static int
+run_autostart(const CmdContext *context, char **args, GError **error)
+{
+    return run(context, args[0], NULL, set_autostart,
+               cmd_get_option(context, "--disable") ? "will not start at boot"
+                                                    : "will start at boot",
+               error);
+}
+
+
+static gboolean
+update(Session *session, GError **error)
+{
+    if (session->def->uuid && strcmp(session->def->uuid, session->uuid) != 0) {
+        g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "the file is about mdev %s, not %s",
+                    session->def->uuid, session->uuid);
+        return FALSE;
+    }
+    return ap_driver_update(session->driver, session->uuid, session->def,
+                            cmd_get_option(session->context, "--config") != NULL,
+                            cmd_get_option(session->context, "--live") != NULL,
+                            &session->outcome, error);
 }
 
 
 static int
 run_update(const CmdContext *context, char **args, GError **error)
 {
-    gboolean config = cmd_get_option(context, "--config") != NULL;
-    gboolean live = cmd_get_option(context, "--live") != NULL;
-    g_auto(Session) session = { 0 };
-    g_auto(ApOutcome) outcome = { 0 };
-    g_autofree char *uuid = NULL;
-    g_autoptr(ApMdevDef) def = NULL;
-
-    if (!open_session(&session, context, error))
-        return 2;
-    uuid = require_mdev(args[0], error);
-    if (!uuid)
-        return 3;
-    def = read_def(args[1], error);
-    if (!def)
-        return 4;
-    if (def->uuid && strcmp(def->uuid, uuid) != 0) {
-        g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "%s is about mdev %s, not %s", args[1],
-                    def->uuid, uuid);
-        return 2;
-    }
-    if (!ap_driver_update(session.driver, uuid, def, config, live, &outcome, error))
-        return 4;
-    return print_outcome(context, &outcome, "updated");
+    return run(context, args[0], args[1], update, "updated", error);
 }
 
 
@@ -230,15 +214,16 @@ run_recover(const CmdContext *context, char **args, GError **error)
     (void)args;
     if (!open_session(&session, context, error) ||
         !ap_driver_recover(session.driver, &report, error))
-        return 4;
+        return CMD_FAILED;
     if (context->json) {
         JsonObject *result = out_new();
 
         json_object_object_add(result, "report", out_string(report));
-        return out_print(result) ? 0 : 4;
+        out_print(result);
+    } else {
+        printf("%s\n", report);
     }
-    printf("%s\n", report);
-    return fflush(stdout) == 0 ? 0 : 4;
+    return out_end(0, error);
 }
 
 

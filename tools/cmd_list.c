@@ -174,7 +174,7 @@ run(const CmdContext *context, char **args, GError **error)
 
     (void)args;
     if (!inventory || !cmd_require_bus(inventory, error))
-        return 4;
+        return CMD_FAILED;
     host = ap_inventory_get_host(inventory);
     list = out_new();
     json_object_object_add(list, "limits", list_limits(host));
@@ -184,11 +184,13 @@ run(const CmdContext *context, char **args, GError **error)
     json_object_object_add(list, "matrices", list_matrices(inventory));
     json_object_object_add(list, "guests", list_guests(inventory));
     print_problems(inventory);
-    if (context->json)
-        return out_print(list) ? 0 : 4;
-    print_text(list);
-    json_object_put(list);
-    return fflush(stdout) == 0 ? 0 : 4;
+    if (context->json) {
+        out_print(list);
+    } else {
+        print_text(list);
+        json_object_put(list);
+    }
+    return out_end(0, error);
 }
 
 

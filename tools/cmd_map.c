@@ -179,7 +179,7 @@ draw_map(const Map *map)
 
 
 /* The same as an array of cells. */
-static gboolean
+static void
 print_json(const Map *map)
 {
     g_autoptr(GPtrArray) queues = ap_host_list_queues(map->host);
@@ -193,7 +193,7 @@ print_json(const Map *map)
         json_object_array_add(array, object);
     }
     json_object_object_add(result, "queues", array);
-    return out_print(result);
+    out_print(result);
 }
 
 
@@ -205,16 +205,17 @@ run(const CmdContext *context, char **args, GError **error)
 
     (void)args;
     if (!inventory || !cmd_require_bus(inventory, error))
-        return 4;
+        return CMD_FAILED;
     map.host = ap_inventory_get_host(inventory);
     map.owners = ap_inventory_get_owners(inventory);
     map.domains = map.host->domains;
     map.width = ap_mask_count(&map.domains) > WIDE_COLUMNS_MAX ? 1 : 3;
     map.colour = isatty(STDOUT_FILENO);
     if (context->json)
-        return print_json(&map) ? 0 : 4;
-    draw_map(&map);
-    return fflush(stdout) == 0 ? 0 : 4;
+        print_json(&map);
+    else
+        draw_map(&map);
+    return out_end(0, error);
 }
 
 

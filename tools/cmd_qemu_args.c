@@ -25,7 +25,7 @@ load_domain(const char *arg, GError **error)
 }
 
 
-static gboolean
+static void
 print_json(const GPtrArray *args)
 {
     JsonObject *result = out_new();
@@ -34,7 +34,7 @@ print_json(const GPtrArray *args)
     for (guint i = 0; i < args->len; i++)
         json_object_array_add(array, json_object_new_string(args->pdata[i]));
     json_object_object_add(result, "args", array);
-    return out_print(result);
+    out_print(result);
 }
 
 
@@ -45,17 +45,17 @@ run(const CmdContext *context, char **args, GError **error)
     g_autoptr(GPtrArray) result = NULL;
 
     if (!def)
-        return 4;
+        return CMD_FAILED;
     result = qemu_ap_command_build(def, cmd_get_option(context, "--legacy") != NULL, error);
     if (!result) {
         g_prefix_error(error, "%s: ", args[0]);
-        return 1;
+        return CMD_FAILED;
     }
     if (context->json)
-        return print_json(result) ? 0 : 4;
-    for (guint i = 0; i < result->len; i++)
+        print_json(result);
+    for (guint i = 0; !context->json && i < result->len; i++)
         printf("%s\n", (const char *)result->pdata[i]);
-    return fflush(stdout) == 0 ? 0 : 4;
+    return out_end(0, error);
 }
 
 

@@ -78,20 +78,22 @@ run(const CmdContext *context, char **args, GError **error)
     JsonObject *object;
 
     if (!inventory)
-        return 4;
+        return CMD_FAILED;
     object = out_new();
     if (!show_mdev(object, inventory, args[0]) && !show_guest(object, inventory, args[0]) &&
         !show_queue(object, inventory, args[0]) && !show_card(object, inventory, args[0])) {
         json_object_put(object);
         g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
                     "no mdev, guest, card or queue '%s'\nsee `virt-ap list`", printable);
-        return 3;
+        return CMD_FAILED;
     }
-    if (context->json)
-        return out_print(object) ? 0 : 4;
-    out_print_keys(object);
-    json_object_put(object);
-    return fflush(stdout) == 0 ? 0 : 4;
+    if (context->json) {
+        out_print(object);
+    } else {
+        out_print_keys(object);
+        json_object_put(object);
+    }
+    return out_end(0, error);
 }
 
 

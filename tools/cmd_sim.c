@@ -108,11 +108,11 @@ run(const CmdContext *context, char **args, GError **error)
         if (strcmp(actions[i].name, args[0]) != 0 ||
             actions[i].n_args != g_strv_length(args + 1))
             continue;
-        return actions[i].func(context, args + 1, error) ? 0 : 1;
+        return actions[i].func(context, args + 1, error) ? 0 : CMD_FAILED;
     }
     g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
                 "wrong arguments for `virt-ap sim`\nsee `virt-ap sim --help`");
-    return 2;
+    return CMD_FAILED;
 }
 
 

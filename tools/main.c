@@ -77,6 +77,21 @@ cmd_parse_mdev(const char *name)
 }
 
 
+char *
+cmd_require_mdev(const char *name, GError **error)
+{
+    char *uuid = cmd_parse_mdev(name);
+    g_autofree char *printable = ap_text_printable(name);
+
+    if (!uuid)
+        g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
+                    "'%s' names no mdev: wanted its UUID, or libvirt's name of the node device\n"
+                    "see `virt-ap list`",
+                    printable);
+    return uuid;
+}
+
+
 GPtrArray *
 cmd_load_guests(GPtrArray *problems, gpointer data)
 {
@@ -155,7 +170,7 @@ report_error(const GError *error, gboolean json)
     g_autofree char *message = ap_error_message(error);
     const char *hint = ap_error_hint(error);
 
-    if (json) {
+    if (json && !ferror(stdout)) {
         JsonObject *result = out_new();
         JsonObject *object = json_object_new_object();
 
@@ -307,10 +322,10 @@ run_command(const Cmd *cmd, const Options *options, char **args, GError **error)
     const char *path = options->sim ? options->sim : options->root ? options->root : "/";
 
     if (!check_usage(cmd, options, g_strv_length(args), error))
-        return 2;
+        return CMD_FAILED;
     root = ap_root_new(path, error);
     if (!root)
-        return 4;
+        return CMD_FAILED;
     context.root = root;
     return cmd->run(&context, args, error);
 }
@@ -331,7 +346,7 @@ run_words(const Options *options, char **words, GError **error)
 
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "unknown command '%s'\nsee `virt-ap --help`",
                     printable);
-        return 2;
+        return CMD_FAILED;
     }
     if (options->help) {
         print_command_help(cmd);
@@ -348,7 +363,7 @@ main(int argc, char **argv)
     Options options = { .own = own };
     g_autoptr(GPtrArray) words = NULL;
     g_autoptr(GError) error = NULL;
-    int result = 2;
+    int result = CMD_FAILED;
 
     (void)argc;
     setlocale(LC_CTYPE, "");
@@ -357,5 +372,6 @@ main(int argc, char **argv)
         result = run_words(&options, (char **)words->pdata, &error);
     else
         options.json = g_strv_contains((const char *const *)argv, "--json");
+    g_assert((result == CMD_FAILED) == (error != NULL));
     return error ? report_error(error, options.json) : result;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/ap_crycb.h"
+#include "util/ap_error.h"
 
 #define JSON_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
@@ -20,12 +21,22 @@ out_new(void)
 }
 
 
-gboolean
+void
 out_print(JsonObject *object)
 {
     printf("%s\n", json_object_to_json_string_ext(object, JSON_FLAGS));
     json_object_put(object);
-    return fflush(stdout) == 0;
+}
+
+
+int
+out_end(int result, GError **error)
+{
+    /* What the buffer could not hold may have failed before. */
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return result;
+    g_set_error(error, AP_ERROR, AP_ERROR_IO, "standard output did not take everything");
+    return CMD_FAILED;
 }
 
 

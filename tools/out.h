@@ -19,11 +19,23 @@ out_new(void);
  * @object: an object; released
  *
  * Prints it and a newline.
- *
- * Returns: whether standard output took it.
  */
-gboolean
+void
 out_print(JsonObject *object);
+
+/**
+ * out_end:
+ * @result: an exit code
+ * @error: return location
+ *
+ * What a command that prints ends with.
+ *
+ * Errors: AP_ERROR_IO if standard output did not take everything.
+ *
+ * Returns: @result, or CMD_FAILED.
+ */
+int
+out_end(int result, GError **error);
 
 /**
  * out_string:
