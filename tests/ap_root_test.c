@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "ap_test.h"
+#include "util/ap_file.h"
 
 typedef struct {
     char *top; /* outside the root there is TOP/secret; the root is TOP/root */
@@ -66,27 +67,11 @@ set_up(Fixture *f, gconstpointer data)
 
 
 static void
-remove_tree(const char *path)
-{
-    g_autoptr(GDir) dir =
-        g_file_test(path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-
-        remove_tree(child);
-    }
-    g_assert_cmpint(g_remove(path), ==, 0);
-}
-
-
-static void
 tear_down(Fixture *f, gconstpointer data)
 {
     (void)data;
     ap_root_free(f->root);
-    remove_tree(f->top);
+    g_assert_cmpint(ap_file_remove_tree(f->top), ==, 0);
     g_free(f->top);
 }
 
@@ -208,6 +193,10 @@ test_a_link_is_read_and_not_followed(Fixture *f, gconstpointer data)
     g_assert_null(ap_root_read_line(f->root, "/driver"));
     g_assert_true(ap_root_exists(f->root, "/etc/up"));
     g_assert_false(ap_root_exists(f->root, "/driver"));
+    g_assert_true(ap_root_is_missing(f->root, "/driver"));
+    g_assert_true(ap_root_is_missing(f->root, "/etc/file/below"));
+    g_assert_false(ap_root_is_missing(f->root, "/etc/loop"));
+    g_assert_false(ap_root_exists(f->root, "/etc/loop"));
 }
 
 

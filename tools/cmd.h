@@ -2,12 +2,9 @@
 /* The commands of virt-ap: one table declares them, help and the man page are made from it. */
 #pragma once
 
-#include <json-c/json.h>
-
+#include "conf/ap_json.h"
 #include "node_device/ap_conflict.h"
 #include "node_device/ap_kernel.h"
-
-typedef struct json_object JsonObject;
 
 /* What a command returns that has set its error: the error's code decides on the exit code
  * (ap_error_exit_code()). */

@@ -14,6 +14,7 @@
 #include "node_device/ap_zkey.h"
 #include "out.h"
 #include "util/ap_error.h"
+#include "util/ap_file.h"
 
 /* Attributes that are read. `matrix` and `guest_matrix` are not among them, see
  * capture_mdev(). */
@@ -333,22 +334,6 @@ capture_all(const Capture *capture, GError **error)
 }
 
 
-static void
-remove_tree(const char *path)
-{
-    g_autoptr(GDir) dir =
-        g_file_test(path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-
-        remove_tree(child);
-    }
-    remove(path);
-}
-
-
 static int
 run(const CmdContext *context, char **args, GError **error)
 {
@@ -366,12 +351,12 @@ run(const CmdContext *context, char **args, GError **error)
         return CMD_FAILED;
     }
     if (!capture_all(&capture, error)) {
-        remove_tree(partial);
+        ap_file_remove_tree(partial);
         return CMD_FAILED;
     }
     if (rename(partial, dir) < 0) {
         set_write_error(error, dir);
-        remove_tree(partial);
+        ap_file_remove_tree(partial);
         return CMD_FAILED;
     }
     if (context->json)

@@ -2,9 +2,9 @@
 /* mdevctl's JSON, read with json-c. */
 #include "conf/ap_mdevctl_json.h"
 
-#include <json-c/json.h>
 #include <string.h>
 
+#include "conf/ap_json.h"
 #include "conf/ap_json_check.h"
 #include "conf/ap_mdevctl_plain.h"
 #include "util/ap_error.h"
@@ -12,16 +12,8 @@
 /* What is in the innermost level counts as one for json-c. */
 #define DEPTH_MAX (AP_JSON_DEPTH_MAX + 1)
 
-typedef struct json_object JsonObject;
 typedef struct json_tokener JsonTokener;
 
-static void
-json_object_release(JsonObject *object)
-{
-    json_object_put(object);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonObject, json_object_release)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonTokener, json_tokener_free)
 
 

@@ -2,21 +2,11 @@
 /* A guest and its mdevs, and their way from libvirt-ap-guests to the callout. */
 #include "node_device/ap_guests.h"
 
-#include <json-c/json.h>
 #include <string.h>
 
+#include "conf/ap_json.h"
 #include "node_device/ap_problem.h"
 #include "util/ap_error.h"
-
-typedef struct json_object JsonObject;
-
-static void
-json_object_release(JsonObject *object)
-{
-    json_object_put(object);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonObject, json_object_release)
 
 
 ApGuest *
@@ -126,16 +116,6 @@ ap_guests_to_json(const GPtrArray *guests, const GPtrArray *problems)
 }
 
 
-/* The string @key of @object, NULL if there is none. */
-static const char *
-get_string(JsonObject *object, const char *key)
-{
-    JsonObject *value = json_object_object_get(object, key);
-
-    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
-}
-
-
 static gboolean
 is_array_of_strings(JsonObject *array)
 {
@@ -164,13 +144,13 @@ add_mdevs_from_json(ApGuest *guest, JsonObject *array, gboolean held)
 static ApGuest *
 guest_from_json(JsonObject *object)
 {
-    const char *name = get_string(object, "name");
-    const char *state = get_string(object, "state");
+    const char *name = ap_json_get_string(object, "name");
+    const char *state = ap_json_get_string(object, "state");
     g_autoptr(ApGuest) guest = NULL;
 
     if (!name || !state)
         return NULL;
-    guest = ap_guest_new(name, get_string(object, "uuid"), state);
+    guest = ap_guest_new(name, ap_json_get_string(object, "uuid"), state);
     guest->autostart = json_object_get_boolean(json_object_object_get(object, "autostart"));
     if (!add_mdevs_from_json(guest, json_object_object_get(object, "mdevs"), FALSE) ||
         !add_mdevs_from_json(guest, json_object_object_get(object, "held"), TRUE))

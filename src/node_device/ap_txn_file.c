@@ -13,6 +13,7 @@
 
 #include "node_device/ap_txn_priv.h"
 #include "util/ap_error.h"
+#include "util/ap_file.h"
 
 /* Where a step works. */
 typedef struct {
@@ -94,32 +95,9 @@ is_same(GBytes *a, GBytes *b)
 static gboolean
 sync_dir(const char *dir, GError **error)
 {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int errnum = fd < 0 || fsync(fd) < 0 ? errno : 0;
+    int errnum = ap_file_sync_dir(dir);
 
-    if (fd >= 0)
-        close(fd);
     return errnum == 0 ? TRUE : set_io_error(error, "make the change of", dir, errnum);
-}
-
-
-static int
-write_all(int fd, GBytes *content)
-{
-    gsize left;
-    const char *data = g_bytes_get_data(content, &left);
-
-    while (left > 0) {
-        ssize_t n = write(fd, data, left);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno;
-        data += n;
-        left -= n;
-    }
-    return 0;
 }
 
 
@@ -138,6 +116,8 @@ copy_owner(int fd, const char *path)
 static gboolean
 write_aside(const Place *place, GBytes *content, GError **error)
 {
+    const char *data;
+    gsize length;
     int fd;
     int errnum;
 
@@ -146,7 +126,8 @@ write_aside(const Place *place, GBytes *content, GError **error)
     fd = open(place->aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return set_io_error(error, "write", place->aside, errno);
-    errnum = write_all(fd, content);
+    data = g_bytes_get_data(content, &length);
+    errnum = ap_file_write_all(fd, data, length);
     if (errnum == 0)
         errnum = copy_owner(fd, place->path);
     if (errnum == 0 && fsync(fd) < 0)

@@ -3,7 +3,6 @@
  * removed after the last. docs/recovery.rst is its reference. */
 #include <errno.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -11,8 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "conf/ap_json.h"
 #include "node_device/ap_txn_priv.h"
 #include "util/ap_error.h"
+#include "util/ap_file.h"
 
 #define VERSION 1
 
@@ -24,16 +25,6 @@
 /* Who died may have left a child that removes an mdev. */
 #define LOCK_WAIT_MS 5000
 #define LOCK_POLL_MS 50
-
-typedef struct json_object JsonObject;
-
-static void
-json_object_release(JsonObject *object)
-{
-    json_object_put(object);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonObject, json_object_release)
 
 static const char *const kinds[] = { "file", "create", "matrix", "remove" };
 
@@ -162,37 +153,6 @@ txn_to_json(const ApTxn *txn)
 }
 
 
-static int
-write_all(int fd, const char *text)
-{
-    gsize left = strlen(text);
-
-    while (left > 0) {
-        ssize_t n = write(fd, text, left);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno;
-        text += n;
-        left -= n;
-    }
-    return fsync(fd) < 0 ? errno : 0;
-}
-
-
-static int
-sync_dir(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int errnum = fd < 0 || fsync(fd) < 0 ? errno : 0;
-
-    if (fd >= 0)
-        close(fd);
-    return errnum;
-}
-
-
 /* Writes @new_path, locked, and gives it its name. */
 static int
 write_journal(ApTxn *txn, const char *new_path, const char *path)
@@ -207,7 +167,9 @@ write_journal(ApTxn *txn, const char *new_path, const char *path)
     txn->fd = open(new_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (txn->fd < 0 || flock(txn->fd, LOCK_EX | LOCK_NB) < 0)
         return errno;
-    errnum = write_all(txn->fd, text);
+    errnum = ap_file_write_all(txn->fd, text, strlen(text));
+    if (errnum == 0 && fsync(txn->fd) < 0)
+        errnum = errno;
     if (errnum == 0 && renameat2(AT_FDCWD, new_path, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
         errnum = errno;
     if (errnum != 0)
@@ -230,7 +192,7 @@ ap_txn_journal_open(ApTxn *txn, GError **error)
         return set_io_error(error, "make the directory of", path, errno);
     errnum = write_journal(txn, new_path, path);
     if (errnum == 0) {
-        errnum = sync_dir(dir);
+        errnum = ap_file_sync_dir(dir);
         /* Nothing is begun: then none must be open. */
         if (errnum != 0)
             unlink(path);
@@ -263,20 +225,11 @@ set_damaged_error(GError **error, const char *path, const char *what)
 }
 
 
-static const char *
-get_string(JsonObject *object, const char *key)
-{
-    JsonObject *value = json_object_object_get(object, key);
-
-    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
-}
-
-
 static gboolean
 get_bytes(JsonObject *object, const char *key, GBytes **ret_bytes)
 {
     JsonObject *value;
-    const char *text = get_string(object, key);
+    const char *text = ap_json_get_string(object, key);
     guchar *data;
     gsize length;
 
@@ -294,7 +247,7 @@ get_bytes(JsonObject *object, const char *key, GBytes **ret_bytes)
 static gboolean
 get_matrix(JsonObject *object, const char *key, ApMatrix *ret_matrix)
 {
-    const char *text = get_string(object, key);
+    const char *text = ap_json_get_string(object, key);
     g_auto(GStrv) masks = text ? g_strsplit(text, ",", -1) : NULL;
 
     return masks && g_strv_length(masks) == 3 &&
@@ -317,8 +270,8 @@ is_name_of(ApStepKind kind, const char *name)
 static gboolean
 parse_step(JsonObject *object, ApStep *step)
 {
-    const char *kind = get_string(object, "do");
-    const char *name = get_string(object, "name");
+    const char *kind = ap_json_get_string(object, "do");
+    const char *name = ap_json_get_string(object, "name");
     guint i = 0;
 
     while (i < G_N_ELEMENTS(kinds) && g_strcmp0(kind, kinds[i]) != 0)
@@ -343,8 +296,8 @@ parse_txn(JsonObject *object, ApTxn *txn, const char *path, GError **error)
 {
     JsonObject *version = json_object_object_get(object, "version");
     JsonObject *steps = json_object_object_get(object, "steps");
-    const char *verb = get_string(object, "verb");
-    const char *boot = get_string(object, "boot");
+    const char *verb = ap_json_get_string(object, "verb");
+    const char *boot = ap_json_get_string(object, "boot");
 
     if (!json_object_is_type(version, json_type_int))
         return set_damaged_error(error, path, "no version");

@@ -4,17 +4,15 @@
 
 #include <gio/gio.h>
 #include <gio/gunixsocketaddress.h>
-#include <json-c/json.h>
 #include <string.h>
 
+#include "conf/ap_json.h"
 #include "util/ap_error.h"
 
 /* For one answer, in seconds. QEMU answers at once, unless its main loop is busy. */
 #define TIMEOUT_S 30
 
 #define PERIPHERAL "/machine/peripheral"
-
-typedef struct json_object JsonObject;
 
 /* A connection; @event is the last one that came between answers. */
 typedef struct {
@@ -23,15 +21,6 @@ typedef struct {
     const char *path;
     JsonObject *event;
 } Qmp;
-
-
-static void
-json_object_release(JsonObject *object)
-{
-    json_object_put(object);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonObject, json_object_release)
 
 
 static void

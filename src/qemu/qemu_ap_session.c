@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/ap_nodedev_xml.h"
 #include "node_device/ap_claim.h"
 #include "node_device/ap_last_guests.h"
 #include "node_device/ap_log.h"
@@ -215,7 +216,7 @@ bring_up(const QemuApSession *session, ApInventory *inventory, const char *uuid,
     if (owner && owner->active)
         return TRUE;
     if (!ap_inventory_get_config(inventory)->start_guests) {
-        g_autofree char *device = g_strdelimit(g_strdup_printf("mdev_%s_matrix", uuid), "-", '_');
+        g_autofree char *device = ap_nodedev_name(uuid);
 
         g_set_error(error, AP_ERROR, AP_ERROR_REFUSED,
                     "mdev %s is not active, and [guests] start is no\nvirsh nodedev-start %s",

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +11,7 @@
 
 #include "node_device/sim/ap_sim_view.h"
 #include "util/ap_error.h"
+#include "util/ap_file.h"
 
 #define SIM ".sim"
 
@@ -26,23 +26,6 @@ make_link(const char *target, const char *path)
 }
 
 
-static int
-remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
-
-static void
-remove_tree(const char *path)
-{
-    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-
 /* Makes a directory; one of that name is what somebody left who was killed. */
 static int
 make_new_dir(const char *path)
@@ -51,7 +34,7 @@ make_new_dir(const char *path)
         return 0;
     if (errno != EEXIST)
         return errno;
-    remove_tree(path);
+    ap_file_remove_tree(path);
     return mkdir(path, 0755) < 0 ? errno : 0;
 }
 
@@ -60,17 +43,11 @@ static int
 write_text(const char *path, const char *text)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    gsize length = strlen(text);
-    ssize_t n;
-    int errnum = 0;
+    int errnum;
 
     if (fd < 0)
         return errno;
-    n = write(fd, text, length);
-    if (n < 0)
-        errnum = errno;
-    else if ((gsize)n != length)
-        errnum = ENOSPC;
+    errnum = ap_file_write_all(fd, text, strlen(text));
     if (close(fd) < 0 && errnum == 0)
         errnum = errno;
     return errnum;
@@ -244,7 +221,7 @@ forget_objects(const char *dir, const char *old_dir, const char *next_dir, const
             g_autofree char *path =
                 g_build_filename(dir, SIM, object + strlen("../../../"), NULL);
 
-            remove_tree(path);
+            ap_file_remove_tree(path);
         }
     }
 }
@@ -260,7 +237,7 @@ forget_state(const char *dir, guint serial)
         return;
     forget_objects(dir, old_dir, next_dir, "cards");
     forget_objects(dir, old_dir, next_dir, "matrix");
-    remove_tree(old_dir);
+    ap_file_remove_tree(old_dir);
 }
 
 
@@ -407,6 +384,6 @@ ap_sim_tree_clear_run(const char *dir)
 {
     g_autofree char *run = g_build_filename(dir, "run", NULL);
 
-    remove_tree(run);
+    ap_file_remove_tree(run);
     return create_dirs(dir);
 }

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is written to disk. Each function returns 0 or an errno. */
+#pragma once
+
+#include <glib.h>
+
+/**
+ * ap_file_write_all:
+ * @fd: a file that is open for writing
+ * @data: what to write
+ * @length: how many bytes
+ *
+ * Writes all of it, with as many write(2) as it takes.
+ *
+ * Returns: 0, or an errno; then some of it may be written.
+ */
+int
+ap_file_write_all(int fd, const void *data, gsize length);
+
+/**
+ * ap_file_sync_dir:
+ * @dir: a directory
+ *
+ * Makes what was created, renamed or removed in it last through a power cut.
+ *
+ * Returns: 0, or an errno.
+ */
+int
+ap_file_sync_dir(const char *dir);
+
+/**
+ * ap_file_remove_tree:
+ * @path: a directory
+ *
+ * Removes it with all that is in it; follows no link.
+ *
+ * Returns: 0, or an errno; then the rest stays.
+ */
+int
+ap_file_remove_tree(const char *path);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is written to disk. */
+#include "util/ap_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "ap_test.h"
+
+
+static void
+test_what_is_not_written_is_told(void)
+{
+    int full = open("/dev/full", O_WRONLY);
+    int pipe_fds[2];
+    char back[4] = "";
+
+    g_assert_cmpint(ap_file_write_all(full, "text", 4), ==, ENOSPC);
+    g_assert_cmpint(ap_file_write_all(full, "", 0), ==, 0);
+    g_assert_cmpint(ap_file_write_all(-1, "text", 4), ==, EBADF);
+    g_assert_cmpint(pipe(pipe_fds), ==, 0);
+    g_assert_cmpint(ap_file_write_all(pipe_fds[1], "text", 4), ==, 0);
+    g_assert_cmpint(read(pipe_fds[0], back, 4), ==, 4);
+    g_assert_cmpmem(back, 4, "text", 4);
+    close(full);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+}
+
+
+static void
+test_a_tree_goes_and_what_it_links_to_stays(void)
+{
+    g_autofree char *top = g_dir_make_tmp("ap-file-XXXXXX", NULL);
+    g_autofree char *tree = g_build_filename(top, "tree", NULL);
+    g_autofree char *deep = g_build_filename(tree, "a", "b", NULL);
+    g_autofree char *link = g_build_filename(deep, "link", NULL);
+    g_autofree char *kept = g_build_filename(top, "kept", NULL);
+
+    g_assert_cmpint(g_mkdir_with_parents(deep, 0700), ==, 0);
+    g_assert_true(g_file_set_contents(kept, "text", -1, NULL));
+    g_assert_cmpint(symlink("../../..", link), ==, 0);
+    g_assert_cmpint(ap_file_sync_dir(deep), ==, 0);
+    g_assert_cmpint(ap_file_remove_tree(tree), ==, 0);
+    g_assert_false(g_file_test(tree, G_FILE_TEST_EXISTS));
+    g_assert_true(g_file_test(kept, G_FILE_TEST_EXISTS));
+    g_assert_cmpint(ap_file_remove_tree(tree), ==, ENOENT);
+    g_assert_cmpint(ap_file_sync_dir(tree), ==, ENOENT);
+    g_assert_cmpint(ap_file_remove_tree(top), ==, 0);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/file/what-is-not-written-is-told", test_what_is_not_written_is_told);
+    g_test_add_func("/file/a-tree-goes-and-what-it-links-to-stays",
+                    test_a_tree_goes_and_what_it_links_to_stays);
+    return g_test_run();
+}
