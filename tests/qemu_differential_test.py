@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""virt-ap qemu-args against libvirt: every document of xml2argvdata goes through `virsh
-domxml-to-native qemu-argv` of Debian 12's and Debian 13's libvirt, in both forms. What AP adds must
-be the same to the byte; of what is refused only that it is refused counts.
+"""virt-ap qemu-args against Debian 12's and Debian 13's libvirt, on every document of
+xml2argvdata (harness/native.py).
 
 A libvirt that is not this machine's comes from an unpacked Debian in the cache. On a PC only
-type='qemu' works; the rest is compared in the lab."""
+type='qemu' works, and no host-model; the rest is compared in the lab."""
 
 import contextlib
 import fcntl
 import os
 import pathlib
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -19,14 +17,19 @@ import sys
 import tempfile
 import unittest
 
-VIRT_AP = os.environ["VIRT_AP"]
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+# pylint: disable=wrong-import-position
+from harness import native
+
 DATA = pathlib.Path(os.environ["SOURCE_DIR"], "tests", "xml2argvdata")
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache",
                      "libvirt-ap")
 PACKAGES = "libvirt-daemon,libvirt-daemon-driver-qemu,libvirt-clients,qemu-system-misc,coreutils"
 RELEASES = {"bookworm": "9.0.0", "trixie": "11.3.0"}
 NOBODY = 65534
-NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
+# What a host that is no s390x refuses.
+LAB_ONLY = re.compile(rb"<domain type='kvm'|mode='host-model'")
 
 
 def missing_programs(*names):
@@ -78,26 +81,16 @@ class Libvirt:
         environment = {"HOME": str(self.inside), "XDG_RUNTIME_DIR": str(self.inside),
                        "XDG_CONFIG_HOME": f"{self.inside}/c", "XDG_CACHE_HOME": f"{self.inside}/k",
                        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
-        return subprocess.run(self.argv(*args), env=environment, capture_output=True, text=True,
-                              check=False)
+        # virsh empties the one before it writes to the other: they stay in order.
+        return subprocess.run(self.argv(*args), env=environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False)
 
-    def get_arguments(self, text):
-        """What libvirt makes of a document; None if it refuses."""
-        self.number += 1
-        name = f"{self.number}.xml"
-        (self.home / name).write_text(text)
-        result = self.run("domxml-to-native", "qemu-argv", f"{self.inside}/{name}")
-        if result.returncode != 0:
-            return None, result.stderr
-        words = shlex.split(result.stdout)
-        args = []
-        for option, value in zip(words, words[1:]):
-            terms = [term for term in value.split(",") if re.match(r"ap[^=]*=(on|off)$", term)]
-            if option == "-cpu" and terms:
-                args += [option, ",".join(terms)]
-            if option == "-device" and re.match(r'\{"driver":"vfio-ap","id"|vfio-ap,id=', value):
-                args += [option, value]
-        return args, ""
+    def convert(self, texts):
+        """What virsh says of each document."""
+        for number, text in enumerate(texts):
+            (self.home / f"{number}.xml").write_bytes(text)
+        result = self.run(native.make_virsh_command(self.inside, len(texts)))
+        return native.split_answers(result.stdout, len(texts))
 
     def stop(self):
         with contextlib.suppress(OSError, ValueError):
@@ -131,20 +124,8 @@ def open_libvirt(release, stack):
     stack.callback(libvirt.stop)
     probe = libvirt.run("version")
     if probe.returncode != 0 or f"libvirt {version}" not in probe.stdout:
-        return f"libvirt {version} does not run: {probe.stderr.strip()}"
+        return f"libvirt {version} does not run: {probe.stdout.strip()}"
     return libvirt
-
-
-def make_legacy(text):
-    return text.replace("<domain", f"<domain xmlns:legacy='{NAMESPACE}'", 1).replace(
-        "</domain>", "<legacy:capabilities><legacy:del capability='device.json+hotplug'/>"
-        "</legacy:capabilities></domain>")
-
-
-def get_our_arguments(path, *options):
-    result = subprocess.run([VIRT_AP, "qemu-args", str(path), *options], capture_output=True,
-                            text=True, check=False)
-    return result.stdout.splitlines() if result.returncode == 0 else None
 
 
 class DifferentialTest(unittest.TestCase):
@@ -152,18 +133,15 @@ class DifferentialTest(unittest.TestCase):
 
     def compare(self, release):
         documents = [path for path in sorted(DATA.glob("*.xml"))
-                     if "<domain type='kvm'" not in path.read_text()]
+                     if not LAB_ONLY.search(path.read_bytes())]
         self.assertGreaterEqual(len(documents), 40)
         with contextlib.ExitStack() as stack:
             libvirt = open_libvirt(release, stack)
             if isinstance(libvirt, str):
                 self.skipTest(libvirt)
-            for path in documents:
-                text = path.read_text()
-                for options, document in (((), text), (("--legacy",), make_legacy(text))):
-                    with self.subTest(path.stem, options=options):
-                        theirs, reason = libvirt.get_arguments(document)
-                        self.assertEqual(get_our_arguments(path, *options), theirs, reason)
+            cases = native.make_cases(documents)
+            native.compare(self, cases, libvirt.convert([case.text for case in cases]),
+                           native.ask_virt_ap(cases))
 
     def test_libvirt_9_0_0_generates_the_same(self):
         self.compare("bookworm")

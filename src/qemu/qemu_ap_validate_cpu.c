@@ -54,13 +54,13 @@ validate_mode(const ApDomainDef *def, GPtrArray *faults)
 {
     const ApDomainCpu *cpu = def->cpu;
     const char *mode = cpu->mode ? cpu->mode : "custom";
-    gboolean needs_kvm = strcmp(mode, "host-model") == 0 || strcmp(mode, "host-passthrough") == 0;
+    gboolean needs_kvm = strcmp(mode, "host-passthrough") == 0;
     gboolean has_migratable =
         strcmp(mode, "maximum") == 0 || strcmp(mode, "host-passthrough") == 0;
 
     if (needs_kvm && g_strcmp0(def->type, "qemu") == 0)
         refuse(faults, cpu->line, "write <domain type='kvm'>",
-               "a CPU taken from the host needs KVM, and the domain is of type 'qemu'");
+               "mode host-passthrough needs KVM, and the domain is of type 'qemu'");
     if (cpu->migratable && !has_migratable)
         refuse(faults, cpu->line, "remove it",
                "'migratable' goes with mode host-passthrough or maximum only");
