@@ -75,7 +75,6 @@ class DoctorHost(host.Host):
         self.link(WANTS, f"/usr/lib/systemd/system/{UNIT}")
         self.write("proc/stat", f"cpu 1 2 3\nbtime {BOOTED}\n")
         self.write("proc/cmdline", "root=/dev/dasda1\n")
-        self.process("self", "virt-ap")
         self.process(DAEMON, "libvirtd")
         self.write("run/libvirtd.pid", f"{DAEMON}\n")
         self.write("sys/fs/selinux/enforce", "0")

@@ -1,255 +1,23 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """virt-ap doctor: it finds nothing on a healthy host; each fault and warning that its source names
-is provoked by one case below, and seen; what a captured tree lacks is unknown."""
+is provoked by one case, and seen; what a captured tree lacks is unknown."""
 
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
+import doctor_cases
 import doctor_host as dh
-from harness import host
+from doctor_cases import CASES, NOT_CAPTURED, SPARED
 from lint import lint
 
 SOURCE = Path(os.environ.get("SOURCE_DIR", Path(__file__).resolve().parent.parent))
 VIRT_AP = os.environ.get("VIRT_AP", str(SOURCE / "build" / "tools" / "virt-ap"))
-DEFINITION = f"{host.DEFINITIONS}/{host.uuid(2)}"
-OLD_DIR = "etc/mdevctl.d/scripts.d/callouts"
-NEW_DIR = "usr/lib/mdevctl/scripts.d/callouts"
-NOVA = "[devices]\nenabled_mdev_types = nvidia-35,\n  vfio_ap-passthrough\n[libvirt]\n"
-
-
-def no_rule(h):
-    h.remove(dh.RULE)
-
-
-def unbind(h):
-    h.remove("sys/devices/ap/card05/05.0047/driver")
-
-
-def unbind_without_vfio_ap(h):
-    unbind(h)
-    shutil.rmtree(h.path(host.MATRIX))
-
-
-def old_with(name, text):
-    def make(h):
-        h.mdevctl_1_2()
-        h.program(f"{OLD_DIR}/{name}", text)
-    return make
-
-
-def lock(text, **process):
-    def make(h):
-        h.write(dh.LOCK, text)
-        if process:
-            h.process(**process)
-    return make
-
-
-def old_lock(h):
-    h.write(dh.LOCK, "77\n")
-    h.process(77, "chzdev")
-    os.utime(h.path(dh.LOCK), (dh.BOOTED, dh.BOOTED))
-
-
-def override(h):
-    no_rule(h)
-    h.masks_at_boot([1], [4])
-    for name in ("apmask", "aqmask"):
-        h.write(f"sys/bus/ap/{name}", host.mask(range(256)) + "\n")
-    for queue in h.path("sys/devices/ap").glob("card*/*.*"):
-        (queue / "driver_override").write_text("vfio_ap\n")
-
-
-def loaded_early(h):
-    h.write("etc/modules-load.d/vfio.conf", "# for KVM\nvfio_ap\n")
-
-
-def not_at_boot(h):
-    h.remove(dh.WANTS)
-
-
-def no_mdev_directory(h):
-    for name in (f"{NEW_DIR}/../notifiers", "etc/mdevctl.d/scripts.d/notifiers"):
-        h.path(name).rmdir()
-
-
-def rule_of_elsewhere(h):
-    text = h.path(dh.MDEVCTL_RULE).read_text()
-    h.write(dh.MDEVCTL_RULE, text.replace("/usr/bin", "/usr/sbin"))
-
-
-def masked_rule(h):
-    h.link("etc/udev/rules.d/60-mdevctl.rules", "/dev/null")
-    h.remove(f"{host.DEFINITIONS}/{dh.UUID}")
-
-
-def no_callout(h):
-    h.remove(dh.CALLOUT)
-    h.remove(dh.OLD_CALLOUT)
-
-
-def two_cases(h):
-    mdev = "aaaaaaaa-2222-4333-8444-555555555555"
-    h.define(mdev, [2], [4])
-    h.define(mdev.upper(), [2], [4])
-
-
-def new_hook(h):
-    h.program_link(dh.HOOK, f"/{dh.LIBEXEC}/libvirt-ap-hook", since=dh.STARTED + 1)
-
-
-def nova(h):
-    h.program("usr/bin/nova-compute")
-    h.write("etc/nova/nova.conf", "[DEFAULT]\nenabled_mdev_types = vfio_ap-passthrough\n")
-
-
-def nova_with_ap(h):
-    nova(h)
-    h.write("etc/nova/nova.conf", NOVA)
-
-
-# What is done to a healthy host: the code, the state, words of the message, words of the hint.
-CASES = {
-    "there is no AP bus": (lambda h: shutil.rmtree(h.path("sys/bus/ap")),
-                           "ap-bus", "fault", "no AP bus", "modprobe ap"),
-    "the LPAR has no queues": (lambda h: [shutil.rmtree(queue) for queue in
-                                          h.path("sys/devices/ap").glob("card*/*.*")],
-                               "ap-bus", "fault", "has no queues", "lszcrypt -V"),
-    "a mask cannot be read": (lambda h: h.write("sys/bus/ap/apmask", "0xzz\n"),
-                              "unreadable", "fault", "apmask", "virt-ap check"),
-    "an active matrix cannot be read": (
-        lambda h: h.path(f"{host.MATRIX}/{host.uuid(3)}/ap_config").mkdir(parents=True),
-        "unreadable", "fault", host.uuid(3), "no other matrix starts"),
-    "a queue has no driver": (unbind, "queues", "fault", "05.0047", "whole adapter"),
-    "a queue has no driver for want of vfio_ap": (unbind_without_vfio_ap,
-                                                  "queues", "fault", "05.0047", "modprobe vfio_ap"),
-    "the bus is still looking": (lambda h: h.write("sys/bus/ap/bindings", "11/12\n"),
-                                 "queues", "warn", "11/12", "journalctl -k"),
-    "vfio_ap is not loaded": (lambda h: shutil.rmtree(h.path(host.MATRIX)),
-                              "vfio-ap", "fault", "not loaded", "modprobe vfio_ap"),
-    "nothing loads vfio_ap at boot": (not_at_boot, "vfio-ap-boot", "fault", "no matrix would start",
-                                      "systemctl enable libvirt-ap-boot.service"),
-    "vfio_ap is loaded before the masks are set": (loaded_early, "vfio-ap-boot", "warn",
-                                                   "etc/modules-load.d/vfio.conf", "take vfio_ap"),
-    "the kernel is older than ap_config": (
-        lambda h: h.remove(f"{host.MATRIX}/features"),
-        "ap-config", "warn", "bit by bit", "6.10"),
-    "the masks are lost at the next boot": (no_rule, "masks", "fault", "apmask and aqmask",
-                                            "apmask=-0x00-0xff aqmask=-0x00-0xff --persistent"),
-    "the next boot sets another mask": (
-        lambda h: h.write("sys/bus/ap/apmask", host.mask([3, 7, 8]) + "\n"),
-        "masks", "fault", "changes apmask:", "apmask=0x03,0x07-0x08 aqmask"),
-    "masks and driver_override are mixed": (override, "mixed-binding", "fault", "41-ap.rules",
-                                            "apmask=0-255"),
-    "mdevctl is not installed": (lambda h: h.remove("usr/bin/mdevctl"),
-                                 "mdevctl", "fault", "not installed", "install"),
-    "mdevctl lacks its directory": (no_mdev_directory, "mdevctl", "fault", "refuses", "install"),
-    "mdevctl's rule runs a program that is not there": (
-        rule_of_elsewhere, "autostart", "fault", "definitions ask for it: /usr/lib/udev",
-        "ln -s /usr/bin/mdevctl /usr/sbin/mdevctl"),
-    "mdevctl's rule is masked": (masked_rule, "autostart", "warn", "missing or masked", "install"),
-    "there is no callout": (no_callout, "callout", "fault", f"in /{NEW_DIR}",
-                            f"libvirt-ap-callout /{NEW_DIR}/00-libvirt-ap"),
-    "mdevctl 1.2 has no callout": (lambda h: [h.mdevctl_1_2(), h.remove(dh.OLD_CALLOUT)],
-                                   "callout", "fault", f"in /{OLD_DIR}",
-                                   f"libvirt-ap-callout /{OLD_DIR}/00-libvirt-ap"),
-    "the callout leads nowhere": (lambda h: h.remove(f"{dh.LIBEXEC}/libvirt-ap-callout"),
-                                  "callout", "fault", "leads to no program", "install"),
-    "the callout cannot be executed": (
-        lambda h: h.path(f"{dh.LIBEXEC}/libvirt-ap-callout").chmod(0o644),
-        "callout", "fault", "leads to no program", "install"),
-    "the callout's helper is missing": (lambda h: h.remove(f"{dh.LIBEXEC}/libvirt-ap-guests"),
-                                        "callout", "warn", "cannot name the guest", "install"),
-    "another callout comes first": (
-        lambda h: h.program(f"{NEW_DIR}/00-ap", "#!/bin/sh\n# vfio_ap-passthrough\n"),
-        "callout-order", "fault", "00-ap first", f"rm /{NEW_DIR}/00-ap"),
-    "mdevctl 1.2 has two callouts": (old_with("ap-check", "\x7fELF\0vfio_ap-passthrough\0"),
-                                     "callout-order", "fault", "does not sort",
-                                     f"rm /{OLD_DIR}/ap-check"),
-    "there is no hook": (lambda h: h.remove(dh.HOOK),
-                         "hook", "fault", "no hook in", "libvirt-ap-hook /etc/libvirt/hooks"),
-    "the hook leads nowhere": (lambda h: h.remove(f"{dh.LIBEXEC}/libvirt-ap-hook"),
-                               "hook", "fault", "leads to no program", "install"),
-    "the first hook came after the daemon": (new_hook, "hook-seen", "fault",
-                                             f"newer than libvirtd (process {dh.DAEMON})",
-                                             "systemctl restart libvirtd"),
-    "the boot unit is not installed": (lambda h: h.remove(f"usr/lib/systemd/system/{dh.UNIT}"),
-                                       "boot-unit", "fault", "not installed", "install"),
-    "the boot unit is not enabled": (not_at_boot, "boot-unit", "fault", "not enabled",
-                                     "systemctl enable libvirt-ap-boot.service"),
-    "the configuration is bad": (
-        lambda h: h.write("etc/libvirt-ap/libvirt-ap.conf", "[guests]\nstart = perhaps\n"),
-        "configuration", "fault", "libvirt-ap.conf: [guests] start", ""),
-    "a definition is broken": (lambda h: h.write(DEFINITION, "{"),
-                               "definitions", "fault", f"/{DEFINITION}: not JSON", "rm /etc"),
-    "a definition of another parent is broken": (
-        lambda h: h.write(f"etc/mdevctl.d/0.0.0052/{host.uuid(2)}", "{"),
-        "definitions", "fault", "/0.0.0052/", "rm /etc"),
-    "two files define one mdev": (two_cases, "definitions", "fault", "upper and lower case", "rm "),
-    "a definition is a directory": (lambda h: h.path(DEFINITION).mkdir(),
-                                    "definitions", "warn", "is a directory", "away"),
-    "a definition is a fifo": (lambda h: os.mkfifo(h.path(DEFINITION)),
-                               "definitions", "warn", "is a fifo", "away"),
-    "a definition leads nowhere": (lambda h: h.link(DEFINITION, "nowhere"),
-                                   "definitions", "warn", "leads nowhere", "rm "),
-    "a change was interrupted": (lambda h: h.write("var/lib/libvirt-ap/journal", "{}"),
-                                 "journal", "fault", "begun and not ended", "virt-ap recover"),
-    "the lock is left behind": (lock("77\n"), "lock", "warn", "process 77", "nothing to do"),
-    "the lock is init's": (lock("1\n", pid=1, name="systemd"), "lock", "fault",
-                           "process 1 (systemd)", "rm /run/lock"),
-    "the lock is held for long": (old_lock, "lock", "warn", "process 77 (chzdev)", "waits for"),
-    "the lock is empty for long": (
-        lambda h: [h.write(dh.LOCK, ""), os.utime(h.path(dh.LOCK), (1, 1))],
-        "lock", "warn", "no process id", "nothing to do"),
-    "KubeVirt is there": (lambda h: h.path("run/kubevirt").mkdir(),
-                          "kubevirt", "warn", "removes matrices", "externalResourceProvider: true"),
-    "KubeVirt has a device plugin": (
-        lambda h: h.write("var/lib/kubelet/device-plugins/kubevirt-kvm.sock", ""),
-        "kubevirt", "warn", "removes matrices", "externalResourceProvider: true"),
-    "nova is there": (nova, "nova", "warn", "starts every matrix", "virt-ap check"),
-    "nova hands out matrices": (nova_with_ap, "nova", "fault", "/etc/nova/nova.conf",
-                                "enabled_mdev_types"),
-    "SELinux enforces": (lambda h: h.write("sys/fs/selinux/enforce", "1"),
-                         "selinux", "unknown", "is enforcing", "ausearch"),
-}
-
-# What looks wrong and is not: the code that stays "ok".
-SPARED = {
-    "the hook is newer, but not the first": (
-        lambda h: [new_hook(h), h.program("etc/libvirt/hooks/qemu", "#!/bin/sh\n"),
-                   os.utime(h.path("etc/libvirt/hooks/qemu"), (dh.BOOTED, dh.BOOTED))],
-        "hook-seen"),
-    "libvirt's daemon does not run": (
-        lambda h: [new_hook(h), shutil.rmtree(h.path(f"proc/{dh.DAEMON}"))], "hook-seen"),
-    "the daemon's process id is another's now": (
-        lambda h: [new_hook(h), h.process(dh.DAEMON, "bash")], "hook-seen"),
-    "ap-check comes behind ours": (
-        lambda h: h.program(f"{NEW_DIR}/ap-check", "vfio_ap-passthrough"), "callout-order"),
-    "another callout that cannot run comes first": (
-        lambda h: h.write(f"{NEW_DIR}/00-ap", "vfio_ap-passthrough"), "callout-order"),
-    "mdevctl 1.2 has a callout for another type": (old_with("gpu", "#!/bin/sh\n# nvidia\n"),
-                                                   "callout-order"),
-    "modules-load.d without a rule": (
-        lambda h: [no_rule(h), loaded_early(h), not_at_boot(h)], "vfio-ap-boot"),
-    "chzdev's rule loads vfio_ap": (
-        lambda h: [not_at_boot(h), h.write(dh.RULE, 'RUN{builtin}+="kmod load vfio_ap"\n')],
-        "vfio-ap-boot"),
-    "the command line sets the masks": (
-        lambda h: [no_rule(h), h.write("proc/cmdline", "ap.apmask=0x0 ap.aqmask=0x0\n")], "masks"),
-    "driver_override with full masks": (
-        lambda h: [override(h), h.masks_at_boot(range(256), range(256))], "mixed-binding"),
-    "somebody has the lock just now": (
-        lambda h: lock("77\n", pid=77, name="mdevctl")(h), "lock"),
-    "a file that is no definition": (
-        lambda h: h.write(f"{host.DEFINITIONS}/README", "{"), "definitions"),
-}
 
 
 def examine(root):
@@ -338,6 +106,35 @@ class DoctorTest(unittest.TestCase):
                 states = [c["state"] for c in result["checks"] if c["code"] == code]
                 self.assertEqual(states, ["ok"], result["checks"])
 
+    def test_a_capture_shows_the_doctor_the_same(self):
+        for name, (change, *_) in CASES.items():
+            if name in NOT_CAPTURED:
+                continue
+            with self.subTest(name):
+                root = self.make(name, change)
+                captured = root.with_name(root.name + ".captured")
+                subprocess.run([VIRT_AP, "--root", root, "capture", captured], check=True,
+                               capture_output=True, timeout=60)
+                before, after = self.examine(name, change), examine(captured)
+                text = json.dumps(after).replace(str(captured), str(root))
+                self.assertEqual(json.loads(text), list(before))
+
+    def test_a_capture_keeps_no_text_of_others(self):
+        def make(h):
+            doctor_cases.nova_with_ap(h)
+            h.write("etc/nova/nova.conf", doctor_cases.NOVA + "password = SECRET\n")
+            h.write("proc/cmdline", "root=SECRET ap.apmask=0x0\n")
+            h.program(f"{doctor_cases.NEW_DIR}/gpu", "SECRET")
+            h.program("etc/libvirt/hooks/qemu", "SECRET")
+            h.write("etc/modules-load.d/all.conf", "vfio_ap\nSECRET\n")
+        root = self.make("secrets", make)
+        captured = root.with_name("secrets.captured")
+        subprocess.run([VIRT_AP, "--root", root, "capture", captured], check=True,
+                       capture_output=True, timeout=60)
+        kept = [path for path in captured.rglob("*") if path.is_file()]
+        self.assertGreater(len(kept), 20)
+        self.assertEqual([p for p in kept if "SECRET" in p.read_text()], [])
+
     def test_every_check_has_a_case(self):
         table = (SOURCE / "src/node_device/ap_doctor.c").read_text()
         codes = re.findall(r'\{ "([a-z-]+)", ap_doctor_check_\w+ \}', table)
@@ -391,7 +188,7 @@ class DoctorTest(unittest.TestCase):
         self.assertEqual(before, after)
 
     def test_the_text_says_the_same(self):
-        root = self.make("a queue has no driver", unbind)
+        root = self.make("a queue has no driver", doctor_cases.unbind)
         done = subprocess.run([VIRT_AP, "--root", str(root), "doctor"], check=False, text=True,
                               capture_output=True, timeout=60)
         self.assertEqual(done.returncode, 1)

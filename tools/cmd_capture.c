@@ -11,6 +11,7 @@
 
 #include "conf/ap_domain_xml.h"
 #include "conf/ap_udev_rule.h"
+#include "node_device/ap_doctor.h"
 #include "node_device/ap_zkey.h"
 #include "out.h"
 #include "util/ap_error.h"
@@ -65,7 +66,7 @@ make_target(const Capture *capture, const char *path, GError **error)
 
 
 static gboolean
-write_file(const Capture *capture, const char *path, const char *text, gsize length,
+write_file(const Capture *capture, const char *path, const char *text, gsize length, int mode,
            GError **error)
 {
     g_autofree char *target = make_target(capture, path, error);
@@ -73,7 +74,7 @@ write_file(const Capture *capture, const char *path, const char *text, gsize len
 
     if (!target)
         return FALSE;
-    if (g_file_set_contents_full(target, text, length, G_FILE_SET_CONTENTS_NONE, 0600, &local))
+    if (g_file_set_contents_full(target, text, length, G_FILE_SET_CONTENTS_NONE, mode, &local))
         return TRUE;
     g_set_error(error, AP_ERROR, AP_ERROR_IO, "%s", local->message);
     return FALSE;
@@ -99,7 +100,7 @@ copy_file(const Capture *capture, const char *path, GError **error)
 
     text = ap_root_read(capture->root, path, AP_ROOT_SMALL_MAX, &length, &local);
     if (text)
-        return write_file(capture, path, text, length, error);
+        return write_file(capture, path, text, length, 0600, error);
     warn_left_out(path, local);
     return TRUE;
 }
@@ -239,7 +240,7 @@ capture_domain(const Capture *capture, const char *path, GError **error)
     }
     if (def->pid > 0 && !ap_guests_is_alive(capture->root, def->pid, def->uuid))
         return TRUE;
-    return write_file(capture, path, stripped, strlen(stripped), error);
+    return write_file(capture, path, stripped, strlen(stripped), 0600, error);
 }
 
 
@@ -296,7 +297,7 @@ capture_zkey(const Capture *capture, GError **error)
             continue;
         line += *line == '\n';
         kept = g_strndup(line, strcspn(line, "\n"));
-        if (!write_file(capture, path, kept, strlen(kept), error))
+        if (!write_file(capture, path, kept, strlen(kept), 0600, error))
             return FALSE;
     }
     return TRUE;
@@ -315,7 +316,56 @@ capture_facilities(const Capture *capture, GError **error)
     if (!line)
         return TRUE;
     kept = g_strndup(line, 1 + strcspn(line + 1, "\n") + 1);
-    return write_file(capture, "/proc/cpuinfo", kept, strlen(kept), error);
+    return write_file(capture, "/proc/cpuinfo", kept, strlen(kept), 0600, error);
+}
+
+
+/* Who came first is told by the times. */
+static gboolean
+keep_time(const char *target, gint64 since, GError **error)
+{
+    const struct timespec times[] = { { .tv_sec = since }, { .tv_sec = since } };
+
+    return utimensat(AT_FDCWD, target, times, AT_SYMLINK_NOFOLLOW) == 0 ||
+           set_write_error(error, target);
+}
+
+
+static gboolean
+capture_evidence(const Capture *capture, const ApEvidence *evidence, GError **error)
+{
+    int mode = evidence->mode & 0111 ? 0700 : 0600;
+    g_autofree char *target = make_target(capture, evidence->path, error);
+
+    if (!target)
+        return FALSE;
+    if (S_ISDIR(evidence->mode))
+        return g_mkdir_with_parents(target, 0700) == 0 || set_write_error(error, target);
+    /* Two ways can lead to one program. */
+    if (g_file_test(target, G_FILE_TEST_EXISTS) || g_file_test(target, G_FILE_TEST_IS_SYMLINK))
+        return TRUE;
+    if (S_ISLNK(evidence->mode)) {
+        if (symlink(evidence->text, target) < 0)
+            return set_write_error(error, target);
+    } else if (!write_file(capture, evidence->path, evidence->text, strlen(evidence->text), mode,
+                           error)) {
+        return FALSE;
+    }
+    return keep_time(target, evidence->since, error);
+}
+
+
+/* What virt-ap doctor wants to know. */
+static gboolean
+capture_doctor(const Capture *capture, GError **error)
+{
+    g_autoptr(GPtrArray) evidence = ap_doctor_list_evidence(capture->root);
+
+    for (guint i = 0; i < evidence->len; i++) {
+        if (!capture_evidence(capture, evidence->pdata[i], error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 
@@ -330,7 +380,7 @@ capture_all(const Capture *capture, GError **error)
            capture_domains(capture, "/etc/libvirt/qemu", error) &&
            capture_domains(capture, "/run/libvirt/qemu", error) &&
            capture_autostart(capture, error) && capture_zkey(capture, error) &&
-           capture_facilities(capture, error);
+           capture_facilities(capture, error) && capture_doctor(capture, error);
 }
 
 
@@ -373,7 +423,9 @@ const Cmd cmd_capture = {
     .summary = "Copy what virt-ap reads of this host",
     .description = "Copies masks, cards, queues, matrices, definitions and the configuration to "
                    "DIR, which must not exist. Of domain XML it keeps name, uuid, type, os type, "
-                   "cpu, mdev hostdevs and our metadata, no more: the rest can hold passwords.",
+                   "cpu, mdev hostdevs and our metadata, no more: the rest can hold passwords; of "
+                   "programs and other people's configuration what `virt-ap doctor` wants to "
+                   "know.",
     .min_args = 1,
     .max_args = 1,
     .run = run,

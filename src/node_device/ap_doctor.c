@@ -6,8 +6,6 @@
 
 #include "node_device/ap_doctor_priv.h"
 
-#define UNITS "/etc/systemd/system"
-
 /* In the order in which one thing builds on another. */
 static const struct {
     const char *code;
@@ -76,6 +74,13 @@ ap_doctor_state_to_string(ApDoctorState state)
 }
 
 
+gint64
+ap_doctor_get_since(const ApRoot *root, const struct stat *st)
+{
+    return ap_root_is_host(root) ? st->st_ctime : st->st_mtime;
+}
+
+
 void
 ap_doctor_add(ApDoctor *doctor, ApDoctorState state, const char *hint, const char *format, ...)
 {
@@ -122,11 +127,11 @@ ap_doctor_is_program(const ApDoctor *doctor, const char *path)
 gboolean
 ap_doctor_has_boot_unit(const ApDoctor *doctor)
 {
-    g_autoptr(GPtrArray) names = ap_root_list(doctor->root, UNITS, NULL);
+    g_autoptr(GPtrArray) names = ap_root_list(doctor->root, AP_DOCTOR_UNITS, NULL);
 
     for (guint i = 0; names && i < names->len; i++) {
         g_autofree char *link =
-            g_strconcat(UNITS "/", names->pdata[i], "/" AP_DOCTOR_BOOT_UNIT, NULL);
+            g_strconcat(AP_DOCTOR_UNITS "/", names->pdata[i], "/" AP_DOCTOR_BOOT_UNIT, NULL);
         g_autofree char *target = NULL;
 
         if (!g_str_has_suffix(names->pdata[i], ".wants"))

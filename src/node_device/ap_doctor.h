@@ -47,6 +47,33 @@ GPtrArray *
 ap_doctor_examine(const ApRoot *root);
 
 /**
+ * ApEvidence:
+ * @path: where it is
+ * @mode: as stat(2) says: a directory, a link, or a regular file, which can be executed or not
+ * @text: where a link leads; what a file holds, or as much of it as the doctor needs
+ * @since: since when it has been there, in seconds since 1970
+ */
+typedef struct {
+    char *path;
+    mode_t mode;
+    char *text;
+    gint64 since;
+} ApEvidence;
+
+/**
+ * ap_doctor_list_evidence:
+ * @root: a root
+ *
+ * For captured hosts: what ap_doctor_examine() looks at, and ap_host_load() does not. Programs and
+ * other people's configuration are reduced to what the checks need to know of them. To keep @since,
+ * give it to the copy as its time of modification.
+ *
+ * Returns: (element-type ApEvidence): what to copy; the caller unrefs it.
+ */
+GPtrArray *
+ap_doctor_list_evidence(const ApRoot *root);
+
+/**
  * ap_doctor_state_to_string:
  * @state: a state
  *

@@ -13,7 +13,7 @@
 #define NAMED_MAX 8
 
 /* Where systemd-modules-load looks. */
-static const char *const module_dirs[] = {
+const char *const ap_doctor_module_dirs[] = {
     "/etc/modules-load.d", "/run/modules-load.d", "/usr/local/lib/modules-load.d",
     "/usr/lib/modules-load.d", NULL,
 };
@@ -147,8 +147,8 @@ ap_doctor_check_vfio_ap(ApDoctor *doctor)
 }
 
 
-static gboolean
-names_module(const char *text)
+gboolean
+ap_doctor_names_module(const char *text)
 {
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
@@ -164,7 +164,7 @@ names_module(const char *text)
 static char *
 find_module_file(const ApDoctor *doctor)
 {
-    for (const char *const *dir = module_dirs; *dir; dir++) {
+    for (const char *const *dir = ap_doctor_module_dirs; *dir; dir++) {
         g_autoptr(GPtrArray) names = ap_root_list(doctor->root, *dir, NULL);
 
         for (guint i = 0; names && i < names->len; i++) {
@@ -172,7 +172,7 @@ find_module_file(const ApDoctor *doctor)
             g_autofree char *text =
                 ap_root_read(doctor->root, path, AP_ROOT_SMALL_MAX, NULL, NULL);
 
-            if (g_str_has_suffix(path, ".conf") && text && names_module(text))
+            if (g_str_has_suffix(path, ".conf") && text && ap_doctor_names_module(text))
                 return g_steal_pointer(&path);
         }
     }
@@ -210,7 +210,7 @@ ap_doctor_check_vfio_ap_boot(ApDoctor *doctor)
         ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, AP_DOCTOR_BOOT_UNIT " loads vfio_ap at boot");
     } else if (rule_loads_module(doctor)) {
         ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "%s loads vfio_ap at boot", AP_UDEV_RULE_PATH);
-    } else if (ap_doctor_need(doctor, "/etc/systemd/system")) {
+    } else if (ap_doctor_need(doctor, AP_DOCTOR_UNITS)) {
         ap_doctor_add(doctor, AP_DOCTOR_FAULT, "`systemctl enable " AP_DOCTOR_BOOT_UNIT "`",
                       "nothing loads vfio_ap at boot: no matrix would start");
     }
@@ -280,7 +280,7 @@ check_masks_without_rule(ApDoctor *doctor)
     g_autofree char *hint = format_masks_hint(doctor->host);
     g_autofree char *differs = describe_difference(doctor->host, &full, &full);
     g_autofree char *cmdline =
-        ap_root_read(doctor->root, "/proc/cmdline", AP_ROOT_SMALL_MAX, NULL, NULL);
+        ap_root_read(doctor->root, AP_DOCTOR_CMDLINE, AP_ROOT_SMALL_MAX, NULL, NULL);
 
     if (!differs[0])
         ap_doctor_add(doctor, AP_DOCTOR_OK, NULL,

@@ -5,8 +5,6 @@
 #include "node_device/ap_doctor_priv.h"
 #include "util/ap_id.h"
 
-#define HOOKS "/etc/libvirt/hooks"
-#define HOOK_DIR HOOKS "/qemu.d"
 #define PROGRAM "libvirt-ap-hook"
 #define LINK "libvirt-ap"
 
@@ -16,7 +14,7 @@
 /* Field 22 of /proc/PID/stat, counted from the state behind the name, field 3. */
 #define STAT_START (22 - 3)
 
-static const char *const daemons[] = { "virtqemud", "libvirtd", NULL };
+const char *const ap_doctor_daemons[] = { "virtqemud", "libvirtd", NULL };
 
 /* libvirt's daemon as it runs. */
 typedef struct {
@@ -30,10 +28,10 @@ typedef struct {
 static char *
 find_hook(const ApDoctor *doctor)
 {
-    g_autoptr(GPtrArray) names = ap_root_list(doctor->root, HOOK_DIR, NULL);
+    g_autoptr(GPtrArray) names = ap_root_list(doctor->root, AP_DOCTOR_HOOK_DIR, NULL);
 
     for (guint i = 0; names && i < names->len; i++) {
-        g_autofree char *path = g_strconcat(HOOK_DIR "/", names->pdata[i], NULL);
+        g_autofree char *path = g_strconcat(AP_DOCTOR_HOOK_DIR "/", names->pdata[i], NULL);
         g_autofree char *leads_to = ap_root_read_link(doctor->root, path);
 
         if (strcmp(names->pdata[i], LINK) == 0 || g_strcmp0(leads_to, PROGRAM) == 0)
@@ -53,11 +51,12 @@ ap_doctor_check_hook(ApDoctor *doctor)
     else if (path)
         ap_doctor_add(doctor, AP_DOCTOR_FAULT, "install libvirt-ap anew",
                       "%s leads to no program: libvirt passes over it", path);
-    else if (ap_doctor_need(doctor, HOOKS))
+    else if (ap_doctor_need(doctor, AP_DOCTOR_HOOKS))
         ap_doctor_add(doctor, AP_DOCTOR_FAULT,
-                      "`ln -s " LIBEXECDIR "/" PROGRAM " " HOOK_DIR "/" LINK
+                      "`ln -s " LIBEXECDIR "/" PROGRAM " " AP_DOCTOR_HOOK_DIR "/" LINK
                       "`, then restart libvirt's daemon",
-                      "libvirt does not ask libvirt-ap: there is no hook in " HOOK_DIR);
+                      "libvirt does not ask libvirt-ap: there is no hook in %s",
+                      AP_DOCTOR_HOOK_DIR);
 }
 
 
@@ -65,7 +64,8 @@ ap_doctor_check_hook(ApDoctor *doctor)
 static gint64
 read_boot_time(const ApDoctor *doctor)
 {
-    g_autofree char *text = ap_root_read(doctor->root, "/proc/stat", AP_ROOT_SMALL_MAX, NULL, NULL);
+    g_autofree char *text =
+        ap_root_read(doctor->root, AP_DOCTOR_STAT, AP_ROOT_SMALL_MAX, NULL, NULL);
     g_auto(GStrv) lines = text ? g_strsplit(text, "\n", -1) : NULL;
     guint64 value;
 
@@ -105,7 +105,7 @@ read_start(const ApDoctor *doctor, Daemon *daemon)
 static gboolean
 find_daemon(const ApDoctor *doctor, Daemon *ret_daemon)
 {
-    for (const char *const *name = daemons; *name; name++) {
+    for (const char *const *name = ap_doctor_daemons; *name; name++) {
         g_autofree char *path = g_strdup_printf("/run/%s.pid", *name);
         g_autofree char *text = ap_root_read_line(doctor->root, path);
         Daemon daemon = { .name = *name };
@@ -119,18 +119,17 @@ find_daemon(const ApDoctor *doctor, Daemon *ret_daemon)
 }
 
 
-/* Since when a hook has been there. A captured one keeps that as its time of modification. */
-static gboolean
+/* Sets @since to when the hook came, if that is earlier; 0 is never. */
+static void
 read_since(const ApDoctor *doctor, const char *path, gint64 *since)
 {
     struct stat st;
     gint64 time;
 
     if (!ap_doctor_is_program(doctor, path) || !ap_root_stat(doctor->root, path, FALSE, &st))
-        return FALSE;
-    time = ap_root_is_host(doctor->root) ? st.st_ctime : st.st_mtime;
+        return;
+    time = ap_doctor_get_since(doctor->root, &st);
     *since = *since ? MIN(*since, time) : time;
-    return TRUE;
 }
 
 
@@ -138,12 +137,12 @@ read_since(const ApDoctor *doctor, const char *path, gint64 *since)
 static gint64
 find_first_hook(const ApDoctor *doctor)
 {
-    g_autoptr(GPtrArray) names = ap_root_list(doctor->root, HOOK_DIR, NULL);
+    g_autoptr(GPtrArray) names = ap_root_list(doctor->root, AP_DOCTOR_HOOK_DIR, NULL);
     gint64 since = 0;
 
-    read_since(doctor, HOOKS "/qemu", &since);
+    read_since(doctor, AP_DOCTOR_HOOKS "/qemu", &since);
     for (guint i = 0; names && i < names->len; i++) {
-        g_autofree char *path = g_strconcat(HOOK_DIR "/", names->pdata[i], NULL);
+        g_autofree char *path = g_strconcat(AP_DOCTOR_HOOK_DIR "/", names->pdata[i], NULL);
 
         read_since(doctor, path, &since);
     }
@@ -162,7 +161,7 @@ ap_doctor_check_hook_seen(ApDoctor *doctor)
         ap_doctor_add(doctor, AP_DOCTOR_UNKNOWN, NULL, "there is no hook");
         return;
     }
-    if (!ap_doctor_need(doctor, "/proc/stat"))
+    if (!ap_doctor_need(doctor, AP_DOCTOR_STAT))
         return;
     if (!find_daemon(doctor, &daemon)) {
         ap_doctor_add(doctor, AP_DOCTOR_OK, NULL,

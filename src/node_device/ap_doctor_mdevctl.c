@@ -7,19 +7,14 @@
 
 #define PROGRAM "libvirt-ap-callout"
 #define LINK "00-libvirt-ap"
-#define RULE "60-mdevctl.rules"
 #define START " start-parent-mdevs"
 
-/* mdevctl refuses all work without the directory of its generation. */
-#define NOTIFIERS "/usr/lib/mdevctl/scripts.d/notifiers"
-#define OLD_NOTIFIERS "/etc/mdevctl.d/scripts.d/notifiers"
-
-static const char *const program_dirs[] = {
+const char *const ap_doctor_program_dirs[] = {
     "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", NULL,
 };
 
 /* As udev looks for rules: the first of a name counts. */
-static const char *const rule_dirs[] = {
+const char *const ap_doctor_rule_dirs[] = {
     "/etc/udev/rules.d", "/run/udev/rules.d", "/usr/local/lib/udev/rules.d",
     "/usr/lib/udev/rules.d", "/lib/udev/rules.d", NULL,
 };
@@ -46,21 +41,18 @@ callout_free(gpointer data)
 static gboolean
 is_old(const ApDoctor *doctor)
 {
-    return !ap_root_exists(doctor->root, NOTIFIERS) &&
-           ap_root_exists(doctor->root, OLD_NOTIFIERS);
+    return !ap_root_exists(doctor->root, AP_DOCTOR_NOTIFIERS) &&
+           ap_root_exists(doctor->root, AP_DOCTOR_OLD_NOTIFIERS);
 }
 
 
-/* Whether a script has to do with AP matrices, as far as its text tells. */
-static gboolean
-mentions_ap(const ApDoctor *doctor, const char *path)
+gboolean
+ap_doctor_mentions_ap(const ApRoot *root, const char *path)
 {
     g_autofree char *text = NULL;
     gsize length;
 
-    if (!ap_doctor_is_program(doctor, path))
-        return FALSE;
-    text = ap_root_read(doctor->root, path, AP_ROOT_LARGE_MAX, &length, NULL);
+    text = ap_root_read(root, path, AP_ROOT_LARGE_MAX, &length, NULL);
     return text && memmem(text, length, "vfio_ap", strlen("vfio_ap"));
 }
 
@@ -78,8 +70,9 @@ load_callouts(const ApDoctor *doctor, const char *dir, GPtrArray *callouts)
         leads_to = ap_root_read_link(doctor->root, callout->path);
         callout->is_ours =
             strcmp(names->pdata[i], LINK) == 0 || g_strcmp0(leads_to, PROGRAM) == 0;
-        callout->takes_ap = callout->is_ours ? ap_doctor_is_program(doctor, callout->path)
-                                             : mentions_ap(doctor, callout->path);
+        callout->takes_ap =
+            ap_doctor_is_program(doctor, callout->path) &&
+            (callout->is_ours || ap_doctor_mentions_ap(doctor->root, callout->path));
         g_ptr_array_add(callouts, callout);
     }
 }
@@ -114,7 +107,7 @@ find_ours(const GPtrArray *callouts)
 static char *
 find_mdevctl(const ApDoctor *doctor)
 {
-    for (const char *const *dir = program_dirs; *dir; dir++) {
+    for (const char *const *dir = ap_doctor_program_dirs; *dir; dir++) {
         g_autofree char *path = g_strconcat(*dir, "/mdevctl", NULL);
 
         if (ap_doctor_is_program(doctor, path))
@@ -137,9 +130,9 @@ ap_doctor_check_mdevctl(ApDoctor *doctor)
                           "matrix");
         return;
     }
-    if (!old && !ap_root_exists(doctor->root, NOTIFIERS)) {
+    if (!old && !ap_root_exists(doctor->root, AP_DOCTOR_NOTIFIERS)) {
         ap_doctor_add(doctor, AP_DOCTOR_FAULT, "install the package mdevctl anew",
-                      "there is neither " NOTIFIERS " nor " OLD_NOTIFIERS
+                      "there is neither " AP_DOCTOR_NOTIFIERS " nor " AP_DOCTOR_OLD_NOTIFIERS
                       ": mdevctl refuses all work");
         return;
     }
@@ -152,8 +145,8 @@ ap_doctor_check_mdevctl(ApDoctor *doctor)
 static char *
 read_rule(const ApDoctor *doctor, char **ret_path)
 {
-    for (const char *const *dir = rule_dirs; *dir; dir++) {
-        g_autofree char *path = g_strconcat(*dir, "/" RULE, NULL);
+    for (const char *const *dir = ap_doctor_rule_dirs; *dir; dir++) {
+        g_autofree char *path = g_strconcat(*dir, "/" AP_DOCTOR_MDEVCTL_RULE, NULL);
         g_autofree char *target = ap_root_read_target(doctor->root, path);
         char *text;
 
@@ -231,7 +224,7 @@ ap_doctor_check_autostart(ApDoctor *doctor)
     if (!program) {
         if (rule || ap_doctor_need(doctor, "/etc/udev/rules.d"))
             add_no_autostart(doctor, "install the package mdevctl anew",
-                             "mdevctl's udev rule " RULE " is missing or masked");
+                             "mdevctl's udev rule " AP_DOCTOR_MDEVCTL_RULE " is missing or masked");
         return;
     }
     if (ap_doctor_is_program(doctor, program)) {

@@ -2,16 +2,15 @@
 /* The doctor's look at who else has to do with mdevs on this host. */
 #include <string.h>
 
+#include "conf/ap_mdev_def.h"
 #include "node_device/ap_doctor_priv.h"
 
-#define PLUGINS "/var/lib/kubelet/device-plugins"
-#define TYPE "vfio_ap-passthrough"
 
 /* Where nova-compute is, and where it is configured; the last ones in a container of Kolla's. */
-static const char *const nova_programs[] = {
+const char *const ap_doctor_nova_programs[] = {
     "/usr/bin/nova-compute", "/usr/local/bin/nova-compute", "/etc/kolla/nova-compute", NULL,
 };
-static const char *const nova_files[] = {
+const char *const ap_doctor_nova_files[] = {
     "/etc/nova/nova.conf", "/etc/nova/nova-compute.conf", "/etc/kolla/nova-compute/nova.conf",
     NULL,
 };
@@ -21,13 +20,13 @@ static const char *const nova_files[] = {
 static gboolean
 has_kubevirt(const ApDoctor *doctor)
 {
-    g_autoptr(GPtrArray) names = ap_root_list(doctor->root, PLUGINS, NULL);
+    g_autoptr(GPtrArray) names = ap_root_list(doctor->root, AP_DOCTOR_PLUGINS, NULL);
 
     for (guint i = 0; names && i < names->len; i++) {
-        if (g_str_has_prefix(names->pdata[i], "kubevirt-"))
+        if (g_str_has_prefix(names->pdata[i], AP_DOCTOR_PLUGIN))
             return TRUE;
     }
-    return ap_root_exists(doctor->root, "/run/kubevirt");
+    return ap_root_exists(doctor->root, AP_DOCTOR_KUBEVIRT);
 }
 
 
@@ -49,8 +48,8 @@ ap_doctor_check_kubevirt(ApDoctor *doctor)
 
 /* Whether [devices] names our type among those that nova may hand out. oslo.config's files are no
  * GKeyFile: a value goes on in lines that begin with a blank. */
-static gboolean
-enables_ap(const char *text)
+gboolean
+ap_doctor_nova_enables_ap(const char *text)
 {
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     gboolean in_devices = FALSE;
@@ -64,7 +63,7 @@ enables_ap(const char *text)
             in_value = g_str_has_prefix(*line, "enabled_mdev_types") ||
                        g_str_has_prefix(*line, "enabled_vgpu_types");
         }
-        if (in_devices && in_value && strstr(*line, TYPE))
+        if (in_devices && in_value && strstr(*line, AP_MDEV_TYPE))
             return TRUE;
     }
     return FALSE;
@@ -75,11 +74,11 @@ enables_ap(const char *text)
 static const char *
 find_nova_file(const ApDoctor *doctor)
 {
-    for (const char *const *path = nova_files; *path; path++) {
+    for (const char *const *path = ap_doctor_nova_files; *path; path++) {
         g_autofree char *text =
             ap_root_read(doctor->root, *path, AP_ROOT_SMALL_MAX, NULL, NULL);
 
-        if (text && enables_ap(text))
+        if (text && ap_doctor_nova_enables_ap(text))
             return *path;
     }
     return NULL;
@@ -89,7 +88,7 @@ find_nova_file(const ApDoctor *doctor)
 static gboolean
 has_nova(const ApDoctor *doctor)
 {
-    for (const char *const *path = nova_programs; *path; path++) {
+    for (const char *const *path = ap_doctor_nova_programs; *path; path++) {
         if (ap_root_exists(doctor->root, *path))
             return TRUE;
     }
@@ -109,7 +108,7 @@ ap_doctor_check_nova(ApDoctor *doctor)
         return;
     }
     if (file) {
-        hint = g_strdup_printf("take " TYPE " out of enabled_mdev_types in %s, and restart "
+        hint = g_strdup_printf("take " AP_MDEV_TYPE " out of enabled_mdev_types in %s, and restart "
                                "nova-compute",
                                file);
         ap_doctor_add(doctor, AP_DOCTOR_FAULT, hint,
@@ -128,7 +127,7 @@ ap_doctor_check_nova(ApDoctor *doctor)
 void
 ap_doctor_check_selinux(ApDoctor *doctor)
 {
-    g_autofree char *enforce = ap_root_read_line(doctor->root, "/sys/fs/selinux/enforce");
+    g_autofree char *enforce = ap_root_read_line(doctor->root, AP_DOCTOR_SELINUX);
 
     if (g_strcmp0(enforce, "1") == 0)
         ap_doctor_add(doctor, AP_DOCTOR_UNKNOWN,

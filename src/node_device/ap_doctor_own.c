@@ -15,22 +15,24 @@
 #define EMPTY_STALE_S 120
 
 #define DEFINITIONS "/etc/mdevctl.d"
-#define JOURNAL_HOME "/var/lib"
+
+const char *const ap_doctor_unit_dirs[] = {
+    AP_DOCTOR_UNITS, "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
+    "/lib/systemd/system", NULL,
+};
 
 
 void
 ap_doctor_check_boot_unit(ApDoctor *doctor)
 {
-    const char *const paths[] = {
-        "/etc/systemd/system/" AP_DOCTOR_BOOT_UNIT,
-        "/usr/lib/systemd/system/" AP_DOCTOR_BOOT_UNIT,
-        "/lib/systemd/system/" AP_DOCTOR_BOOT_UNIT,
-    };
     gboolean installed = FALSE;
 
-    for (guint i = 0; i < G_N_ELEMENTS(paths); i++)
-        installed = installed || ap_root_exists(doctor->root, paths[i]);
-    if (!ap_doctor_need(doctor, "/etc/systemd/system"))
+    for (const char *const *dir = ap_doctor_unit_dirs; *dir; dir++) {
+        g_autofree char *path = g_strconcat(*dir, "/" AP_DOCTOR_BOOT_UNIT, NULL);
+
+        installed = installed || ap_root_exists(doctor->root, path);
+    }
+    if (!ap_doctor_need(doctor, AP_DOCTOR_UNITS))
         return;
     if (!installed)
         ap_doctor_add(doctor, AP_DOCTOR_FAULT, "install libvirt-ap anew",
@@ -176,7 +178,7 @@ ap_doctor_check_journal(ApDoctor *doctor)
         message = ap_error_message(error);
         ap_doctor_add(doctor, AP_DOCTOR_FAULT, "`virt-ap recover`",
                       "%s: until then nothing can be changed", message);
-    } else if (ap_doctor_need(doctor, JOURNAL_HOME)) {
+    } else if (ap_doctor_need(doctor, "/var/lib")) {
         ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "no change was interrupted");
     }
 }
@@ -209,6 +211,18 @@ check_holder(ApDoctor *doctor, int owner, guint age_s)
 }
 
 
+/* A captured host is as it was when its /proc was copied. */
+static gint64
+get_now(const ApDoctor *doctor)
+{
+    struct stat st;
+
+    if (!ap_root_is_host(doctor->root) && ap_root_stat(doctor->root, AP_DOCTOR_STAT, TRUE, &st))
+        return st.st_mtime;
+    return time(NULL);
+}
+
+
 void
 ap_doctor_check_lock(ApDoctor *doctor)
 {
@@ -223,12 +237,12 @@ ap_doctor_check_lock(ApDoctor *doctor)
         ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "nobody has the lock");
         return;
     }
-    age_s = MAX(time(NULL) - st.st_mtime, 0);
+    age_s = MAX(get_now(doctor) - st.st_mtime, 0);
     if (!ap_pid_parse(text, &owner))
         ap_doctor_add(doctor, age_s > EMPTY_STALE_S ? AP_DOCTOR_WARN : AP_DOCTOR_OK,
                       age_s > EMPTY_STALE_S ? "nothing to do: the next who wants it replaces it"
                                             : NULL,
                       AP_LOCK_PATH " holds no process id");
-    else if (ap_doctor_need(doctor, "/proc/self"))
+    else if (ap_doctor_need(doctor, AP_DOCTOR_STAT))
         check_holder(doctor, owner, age_s);
 }

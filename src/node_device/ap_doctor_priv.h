@@ -6,11 +6,34 @@
 #include "node_device/ap_doctor.h"
 #include "node_device/ap_host.h"
 
+/* Where the checks look, and what of it ap_doctor_evidence.c keeps. */
 #define AP_DOCTOR_BOOT_UNIT "libvirt-ap-boot.service"
+#define AP_DOCTOR_CMDLINE "/proc/cmdline"
+#define AP_DOCTOR_HOOKS "/etc/libvirt/hooks"
+#define AP_DOCTOR_HOOK_DIR AP_DOCTOR_HOOKS "/qemu.d"
+#define AP_DOCTOR_KUBEVIRT "/run/kubevirt"
+#define AP_DOCTOR_MDEVCTL_RULE "60-mdevctl.rules"
+#define AP_DOCTOR_PLUGIN "kubevirt-"
+#define AP_DOCTOR_PLUGINS "/var/lib/kubelet/device-plugins"
+#define AP_DOCTOR_SELINUX "/sys/fs/selinux/enforce"
+#define AP_DOCTOR_STAT "/proc/stat"
+#define AP_DOCTOR_UNITS "/etc/systemd/system"
 
 /* mdevctl 1.3 and later look into both, 1.2 into the second only. */
 #define AP_DOCTOR_CALLOUTS "/usr/lib/mdevctl/scripts.d/callouts"
 #define AP_DOCTOR_OLD_CALLOUTS "/etc/mdevctl.d/scripts.d/callouts"
+
+/* mdevctl refuses all work without the one of its generation. */
+#define AP_DOCTOR_NOTIFIERS "/usr/lib/mdevctl/scripts.d/notifiers"
+#define AP_DOCTOR_OLD_NOTIFIERS "/etc/mdevctl.d/scripts.d/notifiers"
+
+extern const char *const ap_doctor_daemons[];
+extern const char *const ap_doctor_module_dirs[];
+extern const char *const ap_doctor_nova_files[];
+extern const char *const ap_doctor_nova_programs[];
+extern const char *const ap_doctor_program_dirs[];
+extern const char *const ap_doctor_rule_dirs[];
+extern const char *const ap_doctor_unit_dirs[];
 
 /* One examination. */
 typedef struct {
@@ -37,6 +60,23 @@ ap_doctor_need(ApDoctor *doctor, const char *dir);
 /* Whether @path leads to a file that can be executed. */
 gboolean
 ap_doctor_is_program(const ApDoctor *doctor, const char *path);
+
+/* Since when a file has been there, in seconds since 1970. A captured one keeps that as its time of
+ * modification. */
+gint64
+ap_doctor_get_since(const ApRoot *root, const struct stat *st);
+
+/* Whether a script has to do with AP matrices, as far as its text tells. */
+gboolean
+ap_doctor_mentions_ap(const ApRoot *root, const char *path);
+
+/* Whether a file of modules-load.d names vfio_ap. */
+gboolean
+ap_doctor_names_module(const char *text);
+
+/* Whether nova's configuration lets it hand out AP matrices. */
+gboolean
+ap_doctor_nova_enables_ap(const char *text);
 
 /* Whether the boot unit is started at boot. */
 gboolean
