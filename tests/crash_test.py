@@ -16,10 +16,14 @@ import sys
 import tempfile
 import threading
 
-from sim_host import A, TMP, UNDER_STRACE, VIRT_AP, SimHost, xml
+from sim_host import A, JOURNAL, TMP, UNDER_STRACE, VIRT_AP, SimHost, xml
 
 # At once: most of the time goes to starting programs.
 WORKERS = len(os.sched_getaffinity(0))
+
+LOCK = "run/lock/s390apconfig.lock"
+# A change of the simulated kernel becomes visible when this is renamed.
+KERNEL = ".sim/state.new"
 
 OLD = xml([2], [4], A)
 NEW = xml([2, 3], [4, 6], A, [5])
@@ -34,8 +38,33 @@ def active(host):
     host.must("start", A)
 
 
+def run_killed(host, verb, call, n, *options):
+    """Runs a verb that dies at the nth of its system calls of that name; returns whether it did."""
+    result = subprocess.run(
+        ["strace", "-o", "/dev/null", "-e", f"trace={call}", *options,
+         "-e", f"inject={call}:signal=KILL:when={n}", *host.command(*verb)],
+        env=UNDER_STRACE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    return result.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+
+
+def leave_open(path, call, n, *verb):
+    """A change that died at its nth call of that name for that path."""
+    def prepare(host):
+        file = host.path + ".xml"
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(NEW)
+        if verb[0] == "update":
+            active(host)
+        assert run_killed(host, [*verb[:-1], file], call, n, "-P", host.file(path))
+        assert host.read(JOURNAL)
+    return prepare
+
+
+UPDATE = ["update", A, "--live", "--config", "FILE"]
+RECOVER = ["recover"]
+
 # What is done, what it needs before, and on which kernel: 6.0 has no ap_config, so each bit is a
-# step of its own.
+# step of its own. `recover` itself is killed too, while it undoes or completes.
 SCENARIOS = [
     ("define", "6.12", None, ["define", "FILE"]),
     ("define another", "6.12", defined, ["define", "FILE"]),
@@ -47,8 +76,12 @@ SCENARIOS = [
     ("stop", "6.12", active, ["stop", A]),
     ("update config", "6.12", active, ["update", A, "FILE", "--config"]),
     ("update live", "6.12", active, ["update", A, "FILE", "--live"]),
-    ("update both", "6.12", active, ["update", A, "FILE", "--live", "--config"]),
-    ("update both bit by bit", "6.0", active, ["update", A, "FILE", "--live", "--config"]),
+    ("update both", "6.12", active, UPDATE),
+    ("update both bit by bit", "6.0", active, UPDATE),
+    ("recover a half update", "6.12", leave_open(KERNEL, "rename", 1, *UPDATE), RECOVER),
+    ("recover a half update bit by bit", "6.0", leave_open(KERNEL, "rename", 3, *UPDATE), RECOVER),
+    ("recover a whole update", "6.12", leave_open(JOURNAL, "unlink", 1, *UPDATE), RECOVER),
+    ("recover a half start", "6.0", leave_open(KERNEL, "rename", 4, "start", "FILE"), RECOVER),
 ]
 
 
@@ -71,6 +104,8 @@ class Crash:
         done.must(*self.verb)
         self.after = done.state()
         assert self.before != self.after, name
+        # A recovery that was killed is no way back.
+        self.ends = [self.after] if verb == RECOVER else [self.before, self.after]
 
     def copy(self, name):
         path = os.path.join(self.directory, name)
@@ -94,18 +129,13 @@ class Crash:
         name = f"crash-{threading.get_ident()}"
         # A host that is as before can serve again.
         host = self.fresh.pop(name, None) or self.copy(name)
-        result = subprocess.run(
-            ["strace", "-o", "/dev/null", "-e", f"trace={call}",
-             "-e", f"inject={call}:signal=KILL:when={n}", *host.command(*self.verb)],
-            env=UNDER_STRACE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-        if result.returncode != -signal.SIGKILL and result.returncode != 128 + signal.SIGKILL:
+        if not run_killed(host, self.verb, call, n):
             return None
         recovered = host.run("recover")
         state = host.state()
-        if recovered.returncode == 0 and state == self.before:
-            self.fresh[name] = host
-            return True
-        if recovered.returncode == 0 and state == self.after:
+        if recovered.returncode == 0 and state in self.ends and host.read(LOCK) is None:
+            if state == self.before:
+                self.fresh[name] = host
             return True
         sys.stdout.write(f"{self.name}: killed at {call} {n}: recover said "
                          f"{recovered.returncode} {recovered.stdout}{recovered.stderr}")

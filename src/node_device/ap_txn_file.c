@@ -19,7 +19,8 @@
 typedef struct {
     char *path;
     char *dir;
-    char *aside;
+    char *aside; /* what comes, then what was there */
+    char *undo;  /* what an undo writes: a half of it must not be taken for what was there */
 } Place;
 
 
@@ -29,6 +30,7 @@ place_clear(Place *place)
     g_free(place->path);
     g_free(place->dir);
     g_free(place->aside);
+    g_free(place->undo);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Place, place_clear)
@@ -42,6 +44,7 @@ make_place(const ApRoot *root, const char *path)
 
     place.dir = g_path_get_dirname(place.path);
     place.aside = g_strdup_printf("%s/.%s.libvirt-ap", place.dir, name);
+    place.undo = g_strdup_printf("%s.undo", place.aside);
     return place;
 }
 
@@ -114,7 +117,7 @@ copy_owner(int fd, const char *path)
 
 
 static gboolean
-write_aside(const Place *place, GBytes *content, GError **error)
+write_new(const Place *place, const char *new_path, GBytes *content, GError **error)
 {
     const char *data;
     gsize length;
@@ -122,10 +125,10 @@ write_aside(const Place *place, GBytes *content, GError **error)
     int errnum;
 
     /* What hinders, open(2) says better. */
-    unlink(place->aside);
-    fd = open(place->aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    unlink(new_path);
+    fd = open(new_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return set_io_error(error, "write", place->aside, errno);
+        return set_io_error(error, "write", new_path, errno);
     data = g_bytes_get_data(content, &length);
     errnum = ap_file_write_all(fd, data, length);
     if (errnum == 0)
@@ -136,8 +139,8 @@ write_aside(const Place *place, GBytes *content, GError **error)
         errnum = errno;
     if (errnum == 0)
         return TRUE;
-    unlink(place->aside);
-    return set_io_error(error, "write", place->aside, errnum);
+    unlink(new_path);
+    return set_io_error(error, "write", new_path, errnum);
 }
 
 
@@ -218,7 +221,7 @@ ap_step_file_do(const ApRoot *root, const ApStep *step, GError **error)
 
     if (step->file_after && g_mkdir_with_parents(place.dir, 0755) < 0)
         return set_io_error(error, "make", place.dir, errno);
-    if (step->file_after && !write_aside(&place, step->file_after, error))
+    if (step->file_after && !write_new(&place, place.aside, step->file_after, error))
         return FALSE;
     return take_place(&place, step, error) && ap_step_file_tidy(root, step, error);
 }
@@ -229,15 +232,16 @@ static gboolean
 put_back(const Place *place, const ApStep *step, GBytes *aside, GError **error)
 {
     gboolean is_old_file = aside && !is_same(aside, step->file_after);
+    const char *old_path = is_old_file ? place->aside : place->undo;
 
     if (!step->file_before) {
         if (unlink(place->path) < 0 && errno != ENOENT)
             return set_io_error(error, "remove", place->path, errno);
         return TRUE;
     }
-    if (!is_old_file && !write_aside(place, step->file_before, error))
+    if (!is_old_file && !write_new(place, old_path, step->file_before, error))
         return FALSE;
-    if (rename(place->aside, place->path) < 0)
+    if (rename(old_path, place->path) < 0)
         return set_io_error(error, "put back", place->path, errno);
     return TRUE;
 }
@@ -256,6 +260,8 @@ ap_step_file_undo(const ApRoot *root, const ApStep *step, GError **error)
         return FALSE;
     if (aside && unlink(place.aside) < 0 && errno != ENOENT)
         return set_io_error(error, "remove", place.aside, errno);
+    if (g_file_test(place.undo, G_FILE_TEST_EXISTS) && unlink(place.undo) < 0)
+        return set_io_error(error, "remove", place.undo, errno);
     return !g_file_test(place.dir, G_FILE_TEST_IS_DIR) || sync_dir(place.dir, error);
 }
 
