@@ -194,11 +194,14 @@ class OldKernelTest(DriverTest):
 class FaultTest(DriverTest):
     """Each operation fails once, with each errno that the kernel can give, in each verb."""
 
+    # Of open(2): the mdev or the driver is gone, sysfs is read-only or guarded. Then those of
+    # mdev_core.c, mdev_sysfs.c and kernfs, and of vfio_ap_ops.c, of any version.
+    OPEN = ["ENOENT", "EACCES", "EPERM", "EROFS"]
     ERRNOS = {
-        "create": ["EEXIST", "EUSERS", "EPERM", "EINVAL", "ENOMEM", "ENODEV", "ENOENT"],
-        "remove": ["EBUSY", "EINVAL", "ENODEV", "ENOENT", "EAGAIN", "ENOMEM"],
-        "write": ["EADDRINUSE", "EADDRNOTAVAIL", "ENODEV", "EINVAL", "ERANGE", "EBUSY", "EAGAIN",
-                  "ENOMEM", "ENOENT"],
+        "create": OPEN + ["EEXIST", "EUSERS", "EINVAL", "ENOMEM", "ENODEV", "ENOSPC"],
+        "remove": OPEN + ["EBUSY", "EINVAL", "ENODEV", "EAGAIN", "ENOMEM"],
+        "write": OPEN + ["EADDRINUSE", "EADDRNOTAVAIL", "ENODEV", "EINVAL", "ERANGE", "EBUSY",
+                         "EAGAIN", "ENOMEM"],
     }
     # What makes the host ready, the verb, its operations and how often it uses each.
     VERBS = [
@@ -241,7 +244,10 @@ class OldKernelFaultTest(FaultTest):
     KERNEL = "6.0"
     VERBS = [
         ([["define", NEW]], ["start", A], {"create": 1, "write": 5}),
-        ([["start", xml([1 + 1], [4, 5], A)]], ["update", A, "-", "--live"], {"write": 4}),
+        ([["start", NEW]], ["stop", A], {"remove": 1}),
+        ([["start", xml([2], [4, 5], A)]], ["update", A, "-", "--live"], {"write": 4}),
+        ([["define", OLD], ["start", OLD]], ["update", A, "-", "--live", "--config"],
+         {"write": 3}),
     ]
 
     def test_a_fault_while_undoing_leaves_the_journal(self):
