@@ -50,13 +50,34 @@ class DocsTest(unittest.TestCase):
         described = [title for title, line in titles if len(line) >= len(title)]
         self.assertEqual(described, [synopsis for _, synopsis in commands()])
 
-    def test_completion_offers_each_command(self):
-        script = ('. "$1"; COMP_WORDS=("$2" ""); COMP_CWORD=1; _virt_ap; '
+    def complete(self, *words):
+        """What the completion offers for the word after @words."""
+        script = ('. "$1"; shift; COMP_WORDS=("$@" ""); COMP_CWORD=$#; _virt_ap; '
                   'printf "%s\\n" "${COMPREPLY[@]}"')
         done = subprocess.run(["bash", "-c", script, "bash",
-                               SOURCE / "tools/virt-ap.bash-completion", VIRT_AP],
-                              capture_output=True, text=True, check=True)
-        self.assertLessEqual({name for name, _ in commands()}, set(done.stdout.split()))
+                               SOURCE / "tools/virt-ap.bash-completion", VIRT_AP, *words],
+                              capture_output=True, text=True, check=True, cwd=SOURCE)
+        return set(done.stdout.split())
+
+    def test_completion_offers_each_command(self):
+        names = {name for name, _ in commands()}
+        self.assertLessEqual(names | {"--root", "--sim", "--json", "--help"}, self.complete())
+        self.assertLessEqual(names, self.complete("--root", "/"))
+
+    def test_completion_offers_the_options_of_each_command(self):
+        seen = set()
+        for name, synopsis in commands():
+            with self.subTest(name):
+                options = set(re.findall(r"\[(--[a-z-]+)", synopsis))
+                self.assertLessEqual(options, self.complete(name))
+                seen |= options
+        self.assertLessEqual({"--phase", "--live", "--topology"}, seen)
+        self.assertNotIn("--live", self.complete("list"))
+
+    def test_completion_offers_directories_for_a_root(self):
+        self.assertIn("docs", self.complete("--root"))
+        self.assertNotIn("README.md", self.complete("--root"))
+        self.assertIn("README.md", self.complete("define"))
 
     def test_the_picture_is_up_to_date(self):
         done = subprocess.run([SOURCE / "docs/draw_map.py", VIRT_AP, "examples/hosts/lpar1"],
