@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import unittest
+import unittest.mock
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "kernel/lab"))
@@ -146,6 +147,60 @@ class Sources(unittest.TestCase):
                 "Types: deb\nEnabled: no\nURIs: http://off/mirror\nSuites: s\n")
         self.assertEqual(self.stanzas("a.sources", text),
                          [(["http://a/mirror", "http://b/mirror"], ["s", "s-updates"])])
+
+
+class HalfMirror(apt.Apt):
+    """A mirror whose lists are whole under some names only; what it serves as stable is @stable."""
+
+    def __init__(self, whole, stable):
+        super().__init__("trixie")
+        self.whole, self.stable = whole, stable
+
+    def _configure(self):
+        pass
+
+    def _call(self, *argv, **options):
+        if argv[0] != "apt-get":
+            return "linux-source-6.12 - source\n"
+        if self._name() not in self.whole:
+            raise common.LabError(f"no {self._name()}")
+        lists = self.root / "lists"
+        lists.mkdir()
+        codename = self.stable if self._name() == "stable" else self._name()
+        (lists / "mirror_InRelease").write_text(f"Suite: x\nCodename: {codename}\n")
+        (lists / "mirror_Packages").touch()
+        return ""
+
+
+class Mirror(unittest.TestCase):
+    """A mirror between two states of a suite."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        environment = unittest.mock.patch.dict(
+            os.environ, XDG_CACHE_HOME=directory.name, LIBVIRT_AP_MIRROR="http://a/mirror")
+        environment.start()
+        self.addCleanup(environment.stop)
+
+    def test_a_whole_one_is_asked_for_the_suite(self):
+        source = HalfMirror(["trixie", "stable"], "trixie")
+        self.assertEqual(source.names("linux"), ["linux-source-6.12"])
+        self.assertEqual(source._name(), "trixie")
+
+    def test_a_half_one_is_asked_for_the_alias(self):
+        source = HalfMirror(["stable"], "trixie")
+        self.assertEqual(source.names("linux"), ["linux-source-6.12"])
+        # Also in the next call, until somebody asks for newer packages.
+        self.assertEqual(HalfMirror([], "")._name(), "stable")
+        source.forget()
+        self.assertEqual(source._name(), "trixie")
+
+    def test_an_alias_that_is_another_suite_does_not_count(self):
+        source = HalfMirror(["stable"], "forky")
+        with self.assertRaisesRegex(common.LabError, "no trixie"):
+            source.names("linux")
+        self.assertFalse((source.root / "lists").exists())
 
 
 class Pieces(unittest.TestCase):

@@ -50,7 +50,8 @@ def cmd_build(args):
 
 def cmd_sysroot(_args):
     made = lab.sysroot.build()
-    _print({"sysroot": made / "root", "cross_file": made / "cross.ini"})
+    _print({"sysroot": made / "root",
+            "cross_file": lab.sysroot.cross_file(made, lab.sysroot.find_runner())})
 
 
 def cmd_packages(_args):

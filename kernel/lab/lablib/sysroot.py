@@ -14,7 +14,7 @@ TRIPLET = "s390x-linux-gnu"
 
 
 def build():
-    """The directory with `root/` (the sysroot) and `cross.ini` (for meson --cross-file)."""
+    """The directory with `root/`, the sysroot."""
     source = apt.Apt(image.SUITE)
     key = common.digest("sysroot 2", *(name for name, _uri in source.closure(PACKAGES)))
 
@@ -27,9 +27,7 @@ def build():
             common.remove_tree(root / "var")
             if not os.path.lexists(root / "lib"):
                 (root / "lib").symlink_to("usr/lib")
-    made = common.cached(f"sysroot-{key}", fill, "sysroot")
-    _cross_file(made)
-    return made
+    return common.cached(f"sysroot-{key}", fill, "sysroot")
 
 
 def _compiler(root):
@@ -44,11 +42,12 @@ def _compiler(root):
             "-isystem", f"{root}/usr/include"]
 
 
-def _cross_file(made):
-    """Not part of what is cached: a copied or moved cache has other paths."""
+def cross_file(made, runner=None):
+    """A file for meson --cross-file; with @runner Meson runs what it builds, for tests.
+
+    Not part of what is cached: a copied or moved cache has other paths.
+    """
     root = made / "root"
-    runner = shutil.which("qemu-s390x-static") or shutil.which("qemu-s390x")
-    # qemu-user runs unit tests big-endian on the PC; without it meson skips what it cannot run.
     # As a property it is there for tests that are scripts and start a program themselves.
     wrapper = f"exe_wrapper = ['{runner}', '-L', '{root}']\n" if runner else ""
     text = f"""# Written by kernel/lab/lab. Use: meson setup --cross-file THIS BUILDDIR
@@ -72,9 +71,16 @@ cpu_family = 's390x'
 cpu = 's390x'
 endian = 'big'
 """
-    path = made / "cross.ini"
+    path = made / ("cross-run.ini" if runner else "cross.ini")
     if not path.exists() or path.read_text(encoding="ascii") != text:
         common.write_atomically(path, text)
+    return path
+
+
+def find_runner():
+    """qemu-user, which runs big-endian tests on the PC; None if there is none. The lab needs none.
+    """
+    return shutil.which("qemu-s390x-static") or shutil.which("qemu-s390x")
 
 
 def programs():
@@ -109,13 +115,13 @@ def install_project(target):
     if not (TOP_DIR / "meson.build").exists():
         return False
     made = build()
-    key = common.digest("project 2", str(TOP_DIR), made.name)
+    key = common.digest("project 3", str(TOP_DIR), made.name)
     work = common.cache_dir() / f"project-{key}"
     with common.locked(f"{work}.lock", "waiting for another lab that builds the project"), \
             common.step("building the project for s390x"):
         if not (work / "build.ninja").exists():
             common.remove_tree(work)
-            common.call(["meson", "setup", "--cross-file", made / "cross.ini", "--prefix=/usr",
+            common.call(["meson", "setup", "--cross-file", cross_file(made), "--prefix=/usr",
                          "--sysconfdir=/etc", "--localstatedir=/var", "--libdir=lib",
                          "--buildtype=debugoptimized", "-Dselftest=true", work, TOP_DIR],
                         failing="meson cannot configure the project for s390x",
