@@ -144,6 +144,11 @@ class HookTest(Hook):
         self.refuse("prepare begin", f"<domain><x xmlns='{NAMESPACE}'/>")
         self.allow("reconnect begin", "<hostdev model='vfio-ap'")
 
+    def test_what_is_too_long_to_be_read_does_not_start(self):
+        text = "<domain>" + " " * (64 << 20)
+        self.assertIn("64 MiB", self.refuse("prepare begin", text))
+        self.allow("release end", text)
+
     def test_a_defined_matrix_is_started_and_stopped_with_its_guest(self):
         self.define(A, 5, 0x47)
         text = self.run_guest("payroll", A)

@@ -27,19 +27,22 @@ typedef struct {
 } Call;
 
 
-/* Standard input to its end, also if nothing is done with it: libvirt is writing. */
+/* Standard input to its end, also if nothing is done with it: libvirt is writing. Of more than
+ * INPUT_MAX only the length is told. */
 static char *
 read_input(gsize *ret_length)
 {
     GString *text = g_string_new(NULL);
     char buffer[65536];
+    gsize length = 0;
     ssize_t n;
 
     while ((n = read(STDIN_FILENO, buffer, sizeof(buffer))) > 0 || (n < 0 && errno == EINTR)) {
-        if (n > 0 && text->len < INPUT_MAX)
+        if (n > 0 && length <= INPUT_MAX)
             g_string_append_len(text, buffer, n);
+        length += MAX(n, 0);
     }
-    *ret_length = text->len;
+    *ret_length = length;
     return g_string_free(text, FALSE);
 }
 
@@ -171,5 +174,10 @@ main(int argc, char **argv)
     call.operation = argv[2];
     call.suboperation = argv[3];
     text = read_input(&length);
+    if (length > INPUT_MAX) {
+        fprintf(stderr, "more than %d MiB of domain XML: nobody can tell whether it has AP\n",
+                INPUT_MAX / 1024 / 1024);
+        return may_refuse(&call) ? 1 : 0;
+    }
     return run(&call, text, length);
 }

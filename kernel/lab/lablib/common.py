@@ -37,17 +37,30 @@ class Interrupted(Exception):
         self.signum = signum
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def catch_signals():
     def handler(signum, _frame):
         # A second Ctrl-C must not interrupt the clean-up of the first.
-        for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for other in SIGNALS:
             signal.signal(other, signal.SIG_IGN)
         say("interrupted: cleaning up")
         raise Interrupted(signum)
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for signum in SIGNALS:
         # nohup and shells without job control start us with a signal ignored: leave it so.
         if signal.getsignal(signum) != signal.SIG_IGN:
             signal.signal(signum, handler)
+
+
+@contextlib.contextmanager
+def signals_held():
+    """Ctrl-C waits: what is started in here must not be forgotten."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 # --- places ---------------------------------------------------------------------------------------

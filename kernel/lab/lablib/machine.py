@@ -82,9 +82,10 @@ class Machine:
                 ours[name], sockets[name] = _listener(self.dir / f"{name}.sock", stack)
             argv = [*emulator, *self._arguments(spec, sockets)]
             started = time.monotonic()
-            guard = Guard(argv, self.dir / "qemu.log",
-                          [alive.fileno(), *(s.fileno() for s in sockets.values())])
-            stack.enter_context(guard)
+            with common.signals_held():
+                guard = Guard(argv, self.dir / "qemu.log",
+                              [alive.fileno(), *(s.fileno() for s in sockets.values())])
+                stack.enter_context(guard)
             for listener in sockets.values():
                 listener.close()
             alive.close()
@@ -257,14 +258,17 @@ class Guard:
     @staticmethod
     def _guard(argv, log, descriptors, read_end, pid_write):
         os.setsid()
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for signum in common.SIGNALS:
             signal.signal(signum, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, common.SIGNALS)
         with open(log, "wb") as out:
             qemu = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                     pass_fds=descriptors, cwd="/")
         for descriptor in descriptors:
             os.close(descriptor)
-        os.write(pid_write, str(qemu.pid).encode())
+        # Who is killed while it waits for the answer has no ear for it.
+        with contextlib.suppress(BrokenPipeError):
+            os.write(pid_write, str(qemu.pid).encode())
         os.close(pid_write)
         if not os.read(read_end, 1):
             qemu.kill()
