@@ -10,15 +10,12 @@ from .common import LAB_DIR, LabError
 
 TOPOLOGY = LAB_DIR / "topologies/default.conf"
 DISK_SIZE = 4 << 30
-# From the machine's own distribution; everything else is fetched into the cache.
-PACKAGES = """
-bc bison debian-archive-keyring dpkg e2fsprogs flex gcc gcc-s390x-linux-gnu kmod
-libc6-dev make meson ninja-build perl pkg-config python3 squashfs-tools xz-utils
-""".split()
 
 
 def packages():
-    return PACKAGES
+    """What is needed of the machine's own distribution."""
+    lines = (LAB_DIR / "packages").read_text(encoding="ascii").splitlines()
+    return [line.split()[0] for line in lines if line and not line.startswith("#")]
 
 
 def _wanted(args):
