@@ -13,11 +13,14 @@ import unittest
 
 VIRT_AP = os.environ["VIRT_AP"]
 A = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+B = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
 GREETING = {"QMP": {"version": {"qemu": {"major": 10}}, "capabilities": []}}
 OK = {"return": {}}
 EVENT = {"event": "RTC_CHANGE", "data": {"offset": 0}}
 DELETED = {"event": "DEVICE_DELETED", "data": {"path": "/machine/peripheral/hostdev1",
                                                "device": "hostdev1"}}
+DEVICE = {"name": "hostdev0", "type": "child<vfio-ap>"}
+SYSFSDEV = {"return": f"/sys/bus/mdev/devices/{B}"}
 
 
 class Server:
@@ -77,12 +80,24 @@ class QmpTest(unittest.TestCase):
                 "driver": "vfio-ap", "id": f"ap-{A}",
                 "sysfsdev": f"/sys/bus/mdev/devices/{A}"}}])
 
-    def test_attach_reports_a_refusal_in_qemus_words(self):
-        words = "No 'ap-bus' bus found for device 'vfio-ap'"
+    def refuse_attach(self, words, *answers):
         result, _ = self.converse("attach", [[OK], [{"error": {"class": "GenericError",
-                                                               "desc": words}}]])
-        self.assertEqual((result.returncode, result.stderr),
-                         (1, f"virt-ap: QEMU refuses device_add: {words}\n"))
+                                                               "desc": words}}], *answers])
+        self.path.unlink()
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stderr.splitlines()[0],
+                         f"virt-ap: QEMU refuses device_add: {words}")
+        return result.stderr.split("\n  ", 1)[1]
+
+    def test_attach_reports_a_refusal_in_qemus_words_and_says_what_to_do(self):
+        words = "No 'ap-bus' bus found for device 'vfio-ap'"
+        self.assertIn("ap=on", self.refuse_attach(words, [{"return": []}]))
+        self.assertEqual(f"the guest has mdev {B}, and QEMU takes one: "
+                         f"virt-ap detach --qmp {self.path} {B}\n",
+                         self.refuse_attach(words, [{"return": [DEVICE]}], [SYSFSDEV],
+                                            [SYSFSDEV]))
+        self.assertEqual(f"it must be active, and no other guest's: see `virt-ap show {A}`\n",
+                         self.refuse_attach("Device or resource busy", [{"return": []}]))
 
     def test_detach_finds_the_device_and_waits_until_it_is_gone(self):
         found = [{"name": "type", "type": "string"},

@@ -158,25 +158,9 @@ make_arguments(const char *first, const char *first_value, const char *second,
 }
 
 
-gboolean
-qemu_ap_qmp_attach(const char *path, const char *uuid, GError **error)
-{
-    g_autoptr(Qmp) qmp = connect_to(path, error);
-    g_autofree char *id = g_strconcat("ap-", uuid, NULL);
-    g_autofree char *device = g_strconcat("/sys/bus/mdev/devices/", uuid, NULL);
-    JsonObject *arguments;
-
-    if (!qmp)
-        return FALSE;
-    arguments = make_arguments("driver", "vfio-ap", "id", id);
-    json_object_object_add(arguments, "sysfsdev", json_object_new_string(device));
-    return run(qmp, "device_add", arguments, error);
-}
-
-
-/* Whether a device of the guest is the mdev. */
-static gboolean
-is_device(Qmp *qmp, const char *id, const char *uuid)
+/* The mdev of the device @id; NULL if it has none. */
+static char *
+get_mdev(Qmp *qmp, const char *id)
 {
     g_autofree char *path = g_strconcat(PERIPHERAL "/", id, NULL);
     g_autoptr(JsonObject) value = NULL;
@@ -184,11 +168,11 @@ is_device(Qmp *qmp, const char *id, const char *uuid)
 
     value = execute(qmp, "qom-get", make_arguments("path", path, "property", "sysfsdev"), NULL);
     device = value ? json_object_get_string(value) : NULL;
-    return device && g_str_has_suffix(device, uuid);
+    return device ? g_path_get_basename(device) : NULL;
 }
 
 
-/* The id of the device that is the mdev. */
+/* The id of the guest's vfio-ap device, that is the mdev; of any if @uuid is NULL. */
 static char *
 find_device(Qmp *qmp, const char *uuid, GError **error)
 {
@@ -201,13 +185,61 @@ find_device(Qmp *qmp, const char *uuid, GError **error)
         JsonObject *entry = json_object_array_get_idx(list, i);
         const char *type = json_object_get_string(json_object_object_get(entry, "type"));
         const char *name = json_object_get_string(json_object_object_get(entry, "name"));
+        g_autofree char *mdev = NULL;
 
-        if (g_strcmp0(type, "child<vfio-ap>") == 0 && is_device(qmp, name, uuid))
+        if (g_strcmp0(type, "child<vfio-ap>") != 0)
+            continue;
+        mdev = get_mdev(qmp, name);
+        if (!uuid || g_strcmp0(mdev, uuid) == 0)
             return g_strdup(name);
     }
-    g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
-                "%s: the guest has no vfio-ap device of mdev %s", qmp->path, uuid);
+    g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND, "%s: the guest has no vfio-ap device%s%s",
+                qmp->path, uuid ? " of mdev " : "", uuid ? uuid : "");
     return NULL;
+}
+
+
+/* QEMU's words are the same for a bus that is full and for one that the CPU does not have. */
+static char *
+explain_refusal(Qmp *qmp, const char *uuid, const char *words)
+{
+    g_autofree char *id = find_device(qmp, NULL, NULL);
+    g_autofree char *mdev = id ? get_mdev(qmp, id) : NULL;
+
+    if (mdev)
+        return g_strdup_printf("the guest has mdev %s, and QEMU takes one: "
+                               "virt-ap detach --qmp %s %s",
+                               mdev, qmp->path, mdev);
+    if (strstr(words, "'ap-bus'"))
+        return g_strdup("QEMU makes the bus only for a CPU with AP instructions: start it with "
+                        "-cpu host, or with ap=on behind the model");
+    return g_strdup_printf("it must be active, and no other guest's: see `virt-ap show %s`", uuid);
+}
+
+
+gboolean
+qemu_ap_qmp_attach(const char *path, const char *uuid, GError **error)
+{
+    g_autoptr(Qmp) qmp = connect_to(path, error);
+    g_autofree char *id = g_strconcat("ap-", uuid, NULL);
+    g_autofree char *device = g_strconcat("/sys/bus/mdev/devices/", uuid, NULL);
+    g_autofree char *hint = NULL;
+    g_autoptr(GError) refusal = NULL;
+    JsonObject *arguments;
+
+    if (!qmp)
+        return FALSE;
+    arguments = make_arguments("driver", "vfio-ap", "id", id);
+    json_object_object_add(arguments, "sysfsdev", json_object_new_string(device));
+    if (run(qmp, "device_add", arguments, &refusal))
+        return TRUE;
+    if (!g_error_matches(refusal, AP_ERROR, AP_ERROR_REFUSED)) {
+        g_propagate_error(error, g_steal_pointer(&refusal));
+        return FALSE;
+    }
+    hint = explain_refusal(qmp, uuid, refusal->message);
+    g_set_error(error, AP_ERROR, AP_ERROR_REFUSED, "%s\n%s", refusal->message, hint);
+    return FALSE;
 }
 
 
