@@ -247,6 +247,8 @@ read_pool(Reader *reader, const char *group, const char *name, GError **error)
             pool->guests = g_key_file_get_string_list(reader->file, group, *key, NULL, &local);
             if (!pool->guests)
                 return set_key_error(reader, group, *key, error, "%s", local->message);
+            for (char **guest = pool->guests; *guest; guest++)
+                g_strstrip(*guest);
         } else {
             return set_key_error(reader, group, *key, error, "unknown key");
         }
