@@ -100,6 +100,22 @@ def check_numbers(tree):
             yield name, line, f"{found}): wanted ap_id_parse() or ap_attr_parse()"
 
 
+def check_goto(tree):
+    """No goto but in what is loaded into a kernel: g_auto* and early returns."""
+    for name, text in tree.under(["src/", "tools/", "tests/", "kernel/"], ".c", ".h"):
+        if name.startswith("kernel/ap_emu/"):
+            continue
+        for line, _ in lines_matching(code_of(text), r"\bgoto\b"):
+            yield name, line, "goto: wanted g_auto* and early returns"
+
+
+def check_leftovers(tree):
+    """What is to be done later belongs into an issue."""
+    for name, text in tree.under([""], ""):
+        for line, found in lines_matching(text, r"\b(?:TO" r"DO|FIX" r"ME)\b"):
+            yield name, line, f"{found}: do it, or file an issue"
+
+
 def is_script(name, text):
     return "." not in name.rsplit("/", 1)[-1] and text.startswith("#!")
 
@@ -301,9 +317,10 @@ def check_hints(tree):
             yield name, line, f"`{hint}`: an unknown program"
 
 
-RULES = {"numbers": check_numbers, "licence": check_licence, "docs": check_docs,
-         "layers": check_layers, "format": check_format, "places": check_places,
-         "codes": check_codes, "hints": check_hints}
+RULES = {"numbers": check_numbers, "goto": check_goto, "leftovers": check_leftovers,
+         "licence": check_licence, "docs": check_docs, "layers": check_layers,
+         "format": check_format, "places": check_places, "codes": check_codes,
+         "hints": check_hints}
 
 
 def lint(top, rules=tuple(RULES)):
