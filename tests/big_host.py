@@ -44,7 +44,7 @@ class Writer:
         return target
 
     def file(self, path, text):
-        with open(self.target(path), "w") as stream:
+        with open(self.target(path), "w", encoding="utf-8") as stream:
             stream.write(text)
 
     def link(self, path, to):

@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 # pylint: disable=wrong-import-position
 from harness import world
-from harness.callout import CALLOUT, CALLOUT_DIRS, ENVIRONMENT, NAME, WorldTest, call
+from harness.callout import CALLOUT, ENVIRONMENT, NAME, WorldTest, call
 from harness.host import DEFINITIONS, LOCK, definition, uuid
 
 N = 20
