@@ -67,7 +67,7 @@ const Cmd cmd_attach = {
     .args = "NAME",
     .summary = "Plug a matrix into a running QEMU",
     .description = "Plugs an active matrix into a guest that runs without libvirt, over QMP. If "
-                   "QEMU refuses, its own words are printed.",
+                   "QEMU refuses, its own words are printed, and what to do.",
     .min_args = 1,
     .max_args = 1,
     .options = options,

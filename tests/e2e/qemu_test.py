@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""QEMU without libvirt: it takes the arguments that `virt-ap qemu-args` prints, and `virt-ap attach`
-and `detach` over QMP. Each time KVM's own trace tells what is in the guest's CRYCB."""
+"""QEMU without libvirt: it takes the arguments that `virt-ap qemu-args` prints, and a matrix from
+`virt-ap attach`. Each time KVM's own trace tells what is in the guest's CRYCB."""
 
 import json
 import unittest
