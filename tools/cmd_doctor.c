@@ -2,6 +2,7 @@
 /* virt-ap doctor: whether everything that libvirt-ap takes is in place. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "node_device/ap_doctor.h"
 #include "out.h"
@@ -64,9 +65,16 @@ print_text(const GPtrArray *diagnoses)
 static int
 run(const CmdContext *context, char **args, GError **error)
 {
-    g_autoptr(GPtrArray) diagnoses = ap_doctor_examine(context->root);
+    g_autoptr(GPtrArray) diagnoses = NULL;
 
     (void)args;
+    /* What another user cannot read would look as if it were missing. */
+    if (ap_root_is_host(context->root) && geteuid() != 0) {
+        g_set_error(error, AP_ERROR, AP_ERROR_IO,
+                    "only root can read all that is looked at\n`sudo virt-ap doctor`");
+        return CMD_FAILED;
+    }
+    diagnoses = ap_doctor_examine(context->root);
     if (count(diagnoses, AP_DOCTOR_OK) + count(diagnoses, AP_DOCTOR_WARN) +
             count(diagnoses, AP_DOCTOR_FAULT) == 0) {
         g_set_error(error, AP_ERROR, AP_ERROR_IO,
