@@ -135,12 +135,14 @@ out_guest_matrix(ApInventory *inventory, const ApOwner *owner)
 {
     ApHost *host = ap_inventory_get_host(inventory);
     const ApActiveMdev *mdev = ap_host_find_mdev(host, owner->uuid);
-    ApApqnSet set;
+    ApApqnSet set = { 0 };
 
     if (!mdev)
         return NULL;
     if (!mdev->listable) {
-        ap_host_compute_guest_matrix(host, &mdev->matrix, &set);
+        ApMatrix guest = ap_host_predict_guest_matrix(host, &mdev->matrix);
+
+        ap_apqn_set_add(&set, &guest.adapters, &guest.domains);
         fprintf(stderr, "note: guest_matrix of mdev %s is computed: the kernel prints no more than "
                         "%d APQNs\n",
                 mdev->uuid, AP_HOST_LISTED_MAX);
@@ -176,42 +178,6 @@ out_matrix(JsonObject *object, ApInventory *inventory, const ApOwner *owner)
 }
 
 
-/* Whether one of the queues keeps its adapter from the guest. While vfio_ap is not loaded nothing
- * is bound to it, and only the masks tell what will be. */
-static gboolean
-hides_adapter(ApHost *host, guint adapter, const ApMask *domains)
-{
-    for (int d = ap_mask_next(domains, 0); d >= 0; d = ap_mask_next(domains, d + 1)) {
-        ApApqn apqn = { adapter, d };
-
-        if (ap_host_owns(host, apqn) ||
-            (host->has_vfio_ap && g_strcmp0(ap_host_get_driver(host, apqn), "vfio_ap") != 0))
-            return TRUE;
-    }
-    return FALSE;
-}
-
-
-/* vfio_ap_mdev_filter_matrix(), vfio_ap_ops.c: what the LPAR lacks goes, and so does an adapter of
- * which one queue is not vfio_ap's. */
-static ApMatrix
-predict_guest_matrix(ApHost *host, const ApMatrix *matrix)
-{
-    ApMask adapters = ap_mask_and(&matrix->adapters, &host->adapters);
-    ApMatrix guest = {
-        .adapters = adapters,
-        .domains = ap_mask_and(&matrix->domains, &host->domains),
-        .control_domains = ap_mask_and(&matrix->control_domains, &host->control_domains),
-    };
-
-    for (int a = ap_mask_next(&adapters, 0); a >= 0; a = ap_mask_next(&adapters, a + 1)) {
-        if (hides_adapter(host, a, &guest.domains))
-            ap_mask_clear(&guest.adapters, a);
-    }
-    return guest;
-}
-
-
 static void
 add_digits(JsonObject *object, const char *key, ApCrycbFormat format, const ApMask *mask,
            gboolean is_apm)
@@ -227,7 +193,7 @@ out_crycb(JsonObject *object, ApInventory *inventory, const ApOwner *owner)
 {
     ApHost *host = ap_inventory_get_host(inventory);
     const ApMatrix *matrix = owner->definition ? &owner->definition->matrix : &owner->live;
-    ApMatrix guest = predict_guest_matrix(host, matrix);
+    ApMatrix guest = ap_host_predict_guest_matrix(host, matrix);
     ApCrycbFormat format = ap_crycb_format(host->msax3, host->apxa != 0);
     JsonObject *crycb = json_object_new_object();
 

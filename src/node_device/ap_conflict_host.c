@@ -245,8 +245,12 @@ get_lost(ApJudge *judge, const ApMask *adapters, const ApMask *domains, ApApqnSe
 
     if (mdev && ap_matrix_equal(&mdev->matrix, &judge->matrix))
         is_read = ap_host_read_guest_matrix(judge->host, mdev, &visible);
-    if (!is_read)
-        ap_host_compute_guest_matrix(judge->host, &judge->matrix, &visible);
+    if (!is_read) {
+        ApMatrix guest = ap_host_predict_guest_matrix(judge->host, &judge->matrix);
+
+        visible = (ApApqnSet){ 0 };
+        ap_apqn_set_add(&visible, &guest.adapters, &guest.domains);
+    }
     ap_apqn_set_add(ret_lost, adapters, domains);
     ap_apqn_set_remove_all(ret_lost, &visible);
     return mdev && !is_read;

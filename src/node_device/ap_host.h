@@ -220,16 +220,18 @@ gboolean
 ap_host_read_guest_matrix(const ApHost *host, const ApActiveMdev *mdev, ApApqnSet *ret_set);
 
 /**
- * ap_host_compute_guest_matrix:
+ * ap_host_predict_guest_matrix:
  * @host: a host
  * @matrix: what an mdev holds
- * @ret_set: (out caller-allocates): the APQNs that its guest should have
  *
- * For what the kernel cannot be asked: filters as vfio_ap_mdev_filter_matrix() does, vfio_ap_ops.c,
- * by the LPAR's masks and the queues' drivers. A stale filter it does not see.
+ * For what the kernel cannot be asked: filters as vfio_ap_mdev_filter_matrix() does, vfio_ap_ops.c.
+ * What the LPAR lacks goes, and so does an adapter of which one queue is not vfio_ap's. A stale
+ * filter it does not see.
+ *
+ * Returns: what the mdev's guest should have.
  */
-void
-ap_host_compute_guest_matrix(ApHost *host, const ApMatrix *matrix, ApApqnSet *ret_set);
+ApMatrix
+ap_host_predict_guest_matrix(ApHost *host, const ApMatrix *matrix);
 
 /**
  * ap_host_is_in_use:

@@ -262,28 +262,37 @@ ap_host_read_guest_matrix(const ApHost *host, const ApActiveMdev *mdev, ApApqnSe
 }
 
 
+/* Whether one of the queues keeps its adapter from the guest. While vfio_ap is not loaded nothing
+ * is bound to it, and only the masks tell what will be. */
 static gboolean
-passes_all(ApHost *host, guint adapter, const ApMask *domains)
+hides_adapter(ApHost *host, guint adapter, const ApMask *domains)
 {
     for (int d = ap_mask_next(domains, 0); d >= 0; d = ap_mask_next(domains, d + 1)) {
-        if (g_strcmp0(ap_host_get_driver(host, (ApApqn){ adapter, d }), "vfio_ap") != 0)
-            return FALSE;
+        ApApqn apqn = { adapter, d };
+
+        if (ap_host_owns(host, apqn) ||
+            (host->has_vfio_ap && g_strcmp0(ap_host_get_driver(host, apqn), "vfio_ap") != 0))
+            return TRUE;
     }
-    return TRUE;
+    return FALSE;
 }
 
 
-void
-ap_host_compute_guest_matrix(ApHost *host, const ApMatrix *matrix, ApApqnSet *ret_set)
+ApMatrix
+ap_host_predict_guest_matrix(ApHost *host, const ApMatrix *matrix)
 {
     ApMask adapters = ap_mask_and(&matrix->adapters, &host->adapters);
-    ApMask domains = ap_mask_and(&matrix->domains, &host->domains);
+    ApMatrix guest = {
+        .adapters = adapters,
+        .domains = ap_mask_and(&matrix->domains, &host->domains),
+        .control_domains = ap_mask_and(&matrix->control_domains, &host->control_domains),
+    };
 
-    memset(ret_set, 0, sizeof(*ret_set));
     for (int a = ap_mask_next(&adapters, 0); a >= 0; a = ap_mask_next(&adapters, a + 1)) {
-        if (passes_all(host, a, &domains))
-            ret_set->domains[a] = domains;
+        if (hides_adapter(host, a, &guest.domains))
+            ap_mask_clear(&guest.adapters, a);
     }
+    return guest;
 }
 
 
