@@ -251,6 +251,37 @@ test_timeout(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 }
 
 
+/* However old it is: it may be somebody's. */
+static void
+test_unreadable(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    const struct utimbuf old = { 1, 1 };
+    int status;
+    pid_t child;
+
+    if (getuid() != 0) {
+        g_test_skip("root reads everything, and only root can be somebody else");
+        return;
+    }
+    write_pid(fixture, getpid());
+    g_assert_cmpint(chmod(fixture->lock, 0), ==, 0);
+    g_assert_cmpint(chmod(fixture->dir, 0777), ==, 0);
+    g_assert_cmpint(utime(fixture->lock, &old), ==, 0);
+    child = fork();
+    if (child == 0) {
+        g_autoptr(GError) error = NULL;
+
+        if (setgid(65534) < 0 || setuid(65534) < 0)
+            _exit(2);
+        ap_lock_take(fixture->lock, getpid(), 0, &error);
+        _exit(!g_error_matches(error, AP_ERROR, AP_ERROR_LOCKED));
+    }
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_cmpint(status, ==, 0);
+    g_assert_true(ap_lock_is_held_by(fixture->lock, getpid()));
+}
+
+
 /* Any user can lock /run/lock and keep it. */
 static void
 test_guarded(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
@@ -382,6 +413,7 @@ main(int argc, char **argv)
     add("a fifo or a link in its place is stale after two minutes", test_no_file);
     add("init is no owner, and a missing directory is told", test_refused);
     add("it waits as long as it was told", test_timeout);
+    add("a lock that cannot be read is somebody's", test_unreadable);
     add("a directory that somebody keeps locked is told", test_guarded);
     add("of eight that find it stale one gets it", test_hammered);
     return g_test_run();

@@ -39,29 +39,32 @@ typedef enum {
 } LockState;
 
 
-/* Reads a small file; "" if it cannot be read. */
-static void
+/* Reads a small file: "" if it cannot be read. Returns FALSE if there may be one nevertheless. */
+static gboolean
 read_small(const char *path, char *buffer, gsize size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     ssize_t n = fd >= 0 ? read(fd, buffer, size - 1) : -1;
+    int errnum = n < 0 ? errno : 0;
 
     buffer[MAX(n, 0)] = '\0';
     if (fd >= 0)
         close(fd);
+    return errnum == 0 || errnum == ENOENT || errnum == ELOOP || errnum == EISDIR;
 }
 
 
-/* The owner's process id, 0 where there is none. */
-static int
-read_owner(const char *path)
+/* The owner's process id, 0 where there is none; FALSE if that cannot be found out. */
+static gboolean
+read_owner(const char *path, int *ret_owner)
 {
     char text[40];
-    int pid = 0;
 
-    read_small(path, text, sizeof(text));
-    ap_pid_parse(text, &pid);
-    return pid;
+    *ret_owner = 0;
+    if (!read_small(path, text, sizeof(text)))
+        return FALSE;
+    ap_pid_parse(text, ret_owner);
+    return TRUE;
 }
 
 
@@ -83,10 +86,13 @@ is_gone(int pid)
 static LockState
 get_state(const char *path, int *ret_owner)
 {
-    int owner = read_owner(path);
     struct stat st;
+    int owner;
+    gboolean known = read_owner(path, &owner);
 
     *ret_owner = owner;
+    if (!known)
+        return LOCK_HELD;
     if (owner > 0)
         return is_gone(owner) ? LOCK_STALE : LOCK_HELD;
     if (lstat(path, &st) < 0)
@@ -312,5 +318,7 @@ ap_lock_release(const char *path, int owner)
 gboolean
 ap_lock_is_held_by(const char *path, int owner)
 {
-    return owner > 0 && read_owner(path) == owner;
+    int holder;
+
+    return owner > 0 && read_owner(path, &holder) && holder == owner;
 }
