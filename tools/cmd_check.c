@@ -81,27 +81,12 @@ check_file(Check *check, const char *arg, GError **error)
 }
 
 
-/* What could not be read of the mdev. */
-static const ApProblem *
-find_problem(Check *check, const char *uuid)
-{
-    GPtrArray *problems = ap_inventory_get_problems(check->inventory);
-
-    for (guint i = 0; i < problems->len; i++) {
-        const ApProblem *problem = problems->pdata[i];
-
-        if (g_strcmp0(problem->mdev, uuid) == 0)
-            return problem;
-    }
-    return NULL;
-}
-
-
 static gboolean
 check_mdev(Check *check, const char *uuid, GError **error)
 {
     const ApOwner *owner = ap_inventory_find(check->inventory, uuid);
-    const ApProblem *problem = find_problem(check, uuid);
+    const ApProblem *problem =
+        ap_problem_find(ap_inventory_get_problems(check->inventory), uuid);
     ApCandidate candidate = { .uuid = uuid };
     guint phases = DEFINITION_PHASES;
 

@@ -14,6 +14,8 @@
  * value as a second value. */
 #define VALUE_LENGTH_MAX 4096
 
+#define AP_CONFIG_ATTR "ap_config"
+
 /* The attributes that change one bit: which mask, and whether it is set or cleared. */
 static const struct {
     const char *name;
@@ -27,6 +29,17 @@ static const struct {
     { "unassign_domain", G_STRUCT_OFFSET(ApMatrix, domains), FALSE },
     { "unassign_control_domain", G_STRUCT_OFFSET(ApMatrix, control_domains), FALSE },
 };
+
+
+gboolean
+ap_mdev_attr_is_known(const char *name)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(bit_attrs); i++) {
+        if (strcmp(name, bit_attrs[i].name) == 0)
+            return TRUE;
+    }
+    return strcmp(name, AP_CONFIG_ATTR) == 0;
+}
 
 
 static void
@@ -177,7 +190,7 @@ apply_attr(ApMatrix *matrix, const ApMdevAttr *attr, GError **error)
             return apply_bit(matrix, bit_attrs[i].mask_offset, bit_attrs[i].assign, attr->value,
                              error);
     }
-    if (strcmp(attr->name, "ap_config") == 0)
+    if (strcmp(attr->name, AP_CONFIG_ATTR) == 0)
         return apply_ap_config(matrix, attr->value, error);
     g_set_error(error, AP_ERROR, AP_ERROR_STEP,
                 "no such attribute: wanted assign_ or unassign_ with adapter, domain or "

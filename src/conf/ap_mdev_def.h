@@ -18,6 +18,18 @@ typedef struct {
 } ApMdevAttr;
 
 /**
+ * ap_mdev_attr_is_known:
+ * @name: name of an attribute
+ *
+ * Nothing else is ever written to: a definition could name any file.
+ *
+ * Returns: whether it is one of those that change a matrix: assign_ or unassign_ with adapter,
+ *   domain or control_domain, or ap_config.
+ */
+gboolean
+ap_mdev_attr_is_known(const char *name);
+
+/**
  * ApMdevDef:
  * @uuid: (nullable): in lower case
  * @type: mdev type

@@ -361,22 +361,6 @@ get_named_mdev(ApInventory *inventory, const ApGuest *guest, const char *uuid, g
 }
 
 
-/* Whether some file that would tell what the mdev holds cannot be read. */
-static gboolean
-is_unreadable(ApInventory *inventory, const char *uuid)
-{
-    GPtrArray *problems = ap_inventory_get_problems(inventory);
-
-    for (guint i = 0; i < problems->len; i++) {
-        const ApProblem *problem = problems->pdata[i];
-
-        if (g_strcmp0(problem->mdev, uuid) == 0)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-
 /* A guest names an mdev of which nothing is known. */
 static void
 judge_unknown_mdev(ApJudge *judge)
@@ -384,7 +368,8 @@ judge_unknown_mdev(ApJudge *judge)
     const char *uuid = judge->candidate->uuid;
 
     ap_judge_shared_mdev(judge);
-    if (is_unreadable(judge->inventory, uuid)) {
+    /* What would tell what the mdev holds cannot be read. */
+    if (ap_problem_find(ap_inventory_get_problems(judge->inventory), uuid)) {
         if (!judge->audit)
             judge_problems(judge);
         return;

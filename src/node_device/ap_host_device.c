@@ -19,6 +19,13 @@ static const struct {
 };
 
 
+char *
+ap_host_queue_dir(ApApqn apqn)
+{
+    return g_strdup_printf(DEVICES "/card%02x/%02x.%04x", apqn.adapter, apqn.adapter, apqn.domain);
+}
+
+
 /* Reads an attribute that is 0 or 1; -1 where it cannot be read. */
 static int
 read_flag(const ApRoot *root, const char *dir, const char *attr)
@@ -134,8 +141,7 @@ ap_host_why_unusable(ApHost *host, ApApqn apqn)
         return known;
     why = card ? why_unusable(card->configured, card->checkstopped) : NULL;
     if (!why) {
-        dir = g_strdup_printf(DEVICES "/card%02x/%02x.%04x", apqn.adapter, apqn.adapter,
-                              apqn.domain);
+        dir = ap_host_queue_dir(apqn);
         why = why_unusable(read_flag(host->root, dir, "config"),
                            read_flag(host->root, dir, "chkstop"));
     }
@@ -197,8 +203,7 @@ find_status(const ApRoot *root, const char *dir, const ApQueue *queue)
 ApQueue *
 ap_host_read_queue(const ApHost *host, ApApqn apqn)
 {
-    g_autofree char *dir = g_strdup_printf(DEVICES "/card%02x/%02x.%04x", apqn.adapter,
-                                           apqn.adapter, apqn.domain);
+    g_autofree char *dir = ap_host_queue_dir(apqn);
     g_autofree char *link = g_strconcat(dir, "/driver", NULL);
     ApQueue *queue;
 
@@ -259,7 +264,7 @@ ap_host_get_driver(ApHost *host, ApApqn apqn)
 
     if (g_hash_table_lookup_extended(host->drivers, key, NULL, &known))
         return known;
-    dir = g_strdup_printf(DEVICES "/card%02x/%02x.%04x", apqn.adapter, apqn.adapter, apqn.domain);
+    dir = ap_host_queue_dir(apqn);
     link = g_strconcat(dir, "/driver", NULL);
     driver = ap_root_read_link(host->root, link);
     if (!driver && ap_root_exists(host->root, dir))
@@ -276,13 +281,14 @@ ap_host_has_overrides(ApHost *host)
 
     for (guint i = 0; names && i < names->len; i++) {
         ApApqn apqn;
+        g_autofree char *dir = NULL;
         g_autofree char *path = NULL;
         g_autofree char *override = NULL;
 
         if (!ap_apqn_parse(names->pdata[i], &apqn))
             continue;
-        path = g_strdup_printf(DEVICES "/card%02x/%s/driver_override", apqn.adapter,
-                               (char *)names->pdata[i]);
+        dir = ap_host_queue_dir(apqn);
+        path = g_strconcat(dir, "/driver_override", NULL);
         override = ap_root_read_line(host->root, path);
         if (override && override[0] != '\0' && strcmp(override, "(null)") != 0)
             return TRUE;

@@ -300,8 +300,8 @@ ap_host_predict_guest_matrix(ApHost *host, const ApMatrix *matrix)
 static gboolean
 is_queue_in_use(const ApHost *host, ApApqn apqn)
 {
-    g_autofree char *path = g_strdup_printf("/sys/devices/ap/card%02x/%02x.%04x/status",
-                                            apqn.adapter, apqn.adapter, apqn.domain);
+    g_autofree char *dir = ap_host_queue_dir(apqn);
+    g_autofree char *path = g_strconcat(dir, "/status", NULL);
     g_autofree char *status = ap_root_read_line(host->root, path);
 
     return status ? strcmp(status, "in use") == 0 : !ap_root_is_missing(host->root, path);

@@ -8,6 +8,10 @@
 void
 ap_host_add_problem(ApHost *host, const char *path, GError *error);
 
+/* The directory of a queue, whether there is one or not; the caller frees it. */
+char *
+ap_host_queue_dir(ApApqn apqn);
+
 /* Reads the active matrices. */
 void
 ap_host_load_mdevs(ApHost *host);

@@ -18,13 +18,6 @@
 #define CREATE_PATH AP_HOST_MATRIX_DIR "/mdev_supported_types/" AP_MDEV_TYPE "/create"
 #define BUS_DIR "/sys/bus/ap/"
 
-/* Nothing else is ever written to: a definition could name any file. */
-static const char *const attrs[] = {
-    "assign_adapter",   "assign_domain",   "assign_control_domain",
-    "unassign_adapter", "unassign_domain", "unassign_control_domain",
-    "ap_config",
-};
-
 /* What the kernel means (vfio_ap_ops.c, ap_bus.c, mdev_core.c). */
 static const struct {
     int errnum;
@@ -273,24 +266,13 @@ ap_kernel_remove_mdev(ApKernel *kernel, const char *uuid, GError **error)
 }
 
 
-static gboolean
-is_attr(const char *name)
-{
-    for (guint i = 0; i < G_N_ELEMENTS(attrs); i++) {
-        if (strcmp(attrs[i], name) == 0)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-
 int
 ap_kernel_write_attr(ApKernel *kernel, const char *uuid, const char *attr, const char *value,
                      GError **error)
 {
     int errnum;
 
-    g_return_val_if_fail(g_uuid_string_is_valid(uuid) && is_attr(attr), EINVAL);
+    g_return_val_if_fail(g_uuid_string_is_valid(uuid) && ap_mdev_attr_is_known(attr), EINVAL);
     errnum = kernel->ops->write_attr(kernel, uuid, attr, value);
     if (errnum != 0) {
         g_autofree char *printable = ap_text_printable(value);

@@ -32,3 +32,16 @@ ap_problem_add(GPtrArray *problems, GError *error, const char *mdev, gboolean is
     g_ptr_array_add(problems, problem);
     g_error_free(error);
 }
+
+
+const ApProblem *
+ap_problem_find(const GPtrArray *problems, const char *mdev)
+{
+    for (guint i = 0; i < problems->len; i++) {
+        const ApProblem *problem = problems->pdata[i];
+
+        if (g_strcmp0(problem->mdev, mdev) == 0)
+            return problem;
+    }
+    return NULL;
+}

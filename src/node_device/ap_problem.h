@@ -33,3 +33,13 @@ ap_problem_list_new(void);
  */
 void
 ap_problem_add(GPtrArray *problems, GError *error, const char *mdev, gboolean is_live);
+
+/**
+ * ap_problem_find:
+ * @problems: a list
+ * @mdev: UUID of an mdev, in lower case
+ *
+ * Returns: (nullable): the first problem with what the mdev holds, borrowed.
+ */
+const ApProblem *
+ap_problem_find(const GPtrArray *problems, const char *mdev);
