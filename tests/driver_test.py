@@ -408,6 +408,24 @@ class InputTest(DriverTest):
         self.host.must("undefine", A)
         self.host.must("recover")
 
+    def test_what_no_kernel_takes_is_refused_whatever_the_configuration_says(self):
+        os.makedirs(self.host.file("etc/libvirt-ap"))
+        self.host.write("etc/libvirt-ap/libvirt-ap.conf", "[severity]\nbad-step=allow\n")
+        bad = OLD.replace("assign_domain", "../../../../tmp/x")
+        self.assert_refused(self.host.run("define", "-", stdin=bad), "no such attribute")
+        self.assert_refused(self.host.run("start", "-", stdin=bad), "no such attribute")
+        self.host.must("define", "-", stdin=OLD)
+        text = self.host.read(f"etc/mdevctl.d/matrix/{A}")
+        self.host.write(f"etc/mdevctl.d/matrix/{A}", text.replace('"2"', '"two"'))
+        self.assert_refused(self.host.run("start", A), "'two' is not a number")
+        # What is wrong already is no licence for another fault.
+        self.assert_refused(self.host.run("update", A, "-", "--config", stdin=bad),
+                            "no such attribute")
+        self.host.must("update", A, "-", "--config", stdin=OLD)
+        self.host.must("start", A)
+        self.assert_refused(self.host.run("update", A, "-", "--live", stdin=bad),
+                            "no such attribute")
+
     def test_ctrl_c_waits_until_the_verb_is_through(self):
         self.host.must("define", "-", stdin=OLD)
         with subprocess.Popen(

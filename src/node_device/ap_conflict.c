@@ -33,27 +33,14 @@ ap_judge_get_guest(ApJudge *judge)
 }
 
 
-void
-ap_judge_report_other(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *apqns,
-                      const char *other_mdev, const ApGuest *other_guest, char *message,
-                      char *hint)
+/* Takes over @message and @hint. */
+static void
+add_finding(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *apqns,
+            const ApGuest *guest, const char *other_mdev, const ApGuest *other_guest,
+            char *message, char *hint)
 {
-    /* What cannot be read concerns the host: no guest need be looked for to say so. */
-    gboolean may_ask =
-        code != AP_CODE_UNREADABLE || ap_inventory_has_guests(judge->inventory);
-    const ApGuest *guest = may_ask ? ap_judge_get_guest(judge) : judge->candidate->guest;
-    const char *mdevs[] = { judge->candidate->uuid, other_mdev };
-    const char *guests[] = { guest ? guest->name : NULL, other_guest ? other_guest->name : NULL };
-    ApFinding *finding;
+    ApFinding *finding = g_new0(ApFinding, 1);
 
-    severity = ap_config_get_severity(ap_inventory_get_config(judge->inventory), code,
-                                      judge->phase, severity, mdevs, guests, 2);
-    if (severity == AP_SEVERITY_ALLOW) {
-        g_free(message);
-        g_free(hint);
-        return;
-    }
-    finding = g_new0(ApFinding, 1);
     finding->code = code;
     finding->severity = severity;
     finding->phase = judge->phase;
@@ -68,6 +55,37 @@ ap_judge_report_other(ApJudge *judge, ApCode code, ApSeverity severity, const Ap
     finding->message = message;
     finding->hint = hint ? hint : g_strdup("");
     g_ptr_array_add(judge->findings, finding);
+}
+
+
+void
+ap_judge_refuse(ApJudge *judge, ApCode code, char *message, char *hint)
+{
+    add_finding(judge, code, AP_SEVERITY_REJECT, NULL, ap_judge_get_guest(judge), NULL, NULL,
+                message, hint);
+}
+
+
+void
+ap_judge_report_other(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *apqns,
+                      const char *other_mdev, const ApGuest *other_guest, char *message,
+                      char *hint)
+{
+    /* What cannot be read concerns the host: no guest need be looked for to say so. */
+    gboolean may_ask =
+        code != AP_CODE_UNREADABLE || ap_inventory_has_guests(judge->inventory);
+    const ApGuest *guest = may_ask ? ap_judge_get_guest(judge) : judge->candidate->guest;
+    const char *mdevs[] = { judge->candidate->uuid, other_mdev };
+    const char *guests[] = { guest ? guest->name : NULL, other_guest ? other_guest->name : NULL };
+
+    severity = ap_config_get_severity(ap_inventory_get_config(judge->inventory), code,
+                                      judge->phase, severity, mdevs, guests, 2);
+    if (severity != AP_SEVERITY_ALLOW) {
+        add_finding(judge, code, severity, apqns, guest, other_mdev, other_guest, message, hint);
+        return;
+    }
+    g_free(message);
+    g_free(hint);
 }
 
 

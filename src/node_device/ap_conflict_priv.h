@@ -33,6 +33,11 @@ ap_judge_report_other(ApJudge *judge, ApCode code, ApSeverity severity, const Ap
                       const char *other_mdev, const ApGuest *other_guest, char *message,
                       char *hint);
 
+/* Adds a finding of severity reject that the configuration cannot change. Takes over @message and
+ * @hint. */
+void
+ap_judge_refuse(ApJudge *judge, ApCode code, char *message, char *hint);
+
 /* "APQN 05.0047 (adapter 5, domain 71) " and @rest, then the other APQNs of @apqns. */
 char *
 ap_judge_say(const ApApqnSet *apqns, const char *rest, ...) G_GNUC_PRINTF(2, 3);

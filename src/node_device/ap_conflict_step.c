@@ -130,8 +130,7 @@ ap_judge_steps(ApJudge *judge)
     }
     if (!ap_mdev_def_replay(def, NULL, NULL, &judge->matrix, &error)) {
         if (judge->phase != AP_PHASE_GUEST)
-            ap_judge_report(judge, AP_CODE_BAD_STEP, AP_SEVERITY_REJECT, NULL, NULL,
-                            g_strdup(error->message),
+            ap_judge_refuse(judge, AP_CODE_BAD_STEP, g_strdup(error->message),
                             g_strdup("the kernel refuses it, and the mdev cannot start"));
         return FALSE;
     }

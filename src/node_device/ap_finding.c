@@ -196,7 +196,8 @@ ap_finding_is_known(const ApFinding *finding, const GPtrArray *before)
         if (old->code == finding->code && old->severity >= finding->severity &&
             g_strcmp0(old->other_mdev, finding->other_mdev) == 0 &&
             g_strcmp0(old->other_guest, finding->other_guest) == 0 &&
-            ap_apqn_set_is_subset(&finding->apqns, &old->apqns))
+            ap_apqn_set_is_subset(&finding->apqns, &old->apqns) &&
+            (!has_own_message(finding->code) || strcmp(old->message, finding->message) == 0))
             return TRUE;
     }
     return FALSE;

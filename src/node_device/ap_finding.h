@@ -77,7 +77,7 @@ ap_finding_list_severity(const GPtrArray *findings);
  * @before: (element-type ApFinding): what is found of the definition as it was
  *
  * Returns: whether the change adds nothing: @before has the same code about the same other owner,
- *   at least as severe and with all its APQNs.
+ *   at least as severe and with all its APQNs; of what concerns no owner, the same message.
  */
 gboolean
 ap_finding_is_known(const ApFinding *finding, const GPtrArray *before);
