@@ -320,6 +320,27 @@ class HookTest(Hook):
         self.end_guest("payroll", text, A)
         self.assertFalse(self.is_active(A))
 
+    def test_a_matrix_that_was_detached_goes_when_its_guest_ends(self):
+        self.define(A, 5, 0x47)
+        self.run_guest("payroll", A)
+        self.end_guest("payroll", domain_xml("payroll"), A)
+        self.assertFalse(self.is_active(A))
+        self.assertEqual(self.claims(), [])
+
+    def test_a_matrix_that_was_detached_goes_with_the_guest_that_took_it(self):
+        self.define(A, 5, 0x47)
+        self.run_guest("payroll", A)
+        self.close(A)
+        self.write("run/libvirt/qemu/payroll.xml",
+                   f"<domstatus state='running' pid='{os.getpid()}'>{domain_xml('payroll')}"
+                   "</domstatus>")
+        text = self.run_guest("web", A)
+        self.allow("release end", domain_xml("payroll"), extra="destroyed")
+        self.assertTrue(self.is_active(A))
+        self.end_guest("web", text, A)
+        self.assertFalse(self.is_active(A))
+        self.assertEqual(self.claims(), [])
+
     def test_the_last_guest_of_a_queue_is_noted(self):
         self.define(A, 5, 0x47)
         self.run_guest("payroll", A)

@@ -2,9 +2,11 @@
 /* libvirt-ap-hook: main() of libvirt's qemu hook, which libvirt runs for every guest:
  *   libvirt-ap-hook GUEST OPERATION SUBOPERATION EXTRA, with the guest's XML on standard input
  *
- * A guest without AP is let through before anything else is read. What libvirt cannot take back
- * any more (a guest that runs or has ended) never fails, whatever happens: a child does it. libvirt
- * waits for the hook, so it never calls libvirt. */
+ * A guest without AP is let through before anything else is read; when it ends, claims are looked
+ * for: its matrix may have been detached while it ran.
+ *
+ * What libvirt cannot take back any more (a guest that runs or has ended) never fails, whatever
+ * happens: a child does it. libvirt waits for the hook, so it never calls libvirt. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "node_device/ap_claim.h"
 #include "node_device/sim/ap_sim.h"
 #include "qemu/qemu_ap_session.h"
 
@@ -47,7 +50,8 @@ read_input(gsize *ret_length)
 }
 
 
-/* Whether the text could speak of AP, if it cannot be read as XML. */
+/* Whether the text could speak of AP: most guests do not, and reading their XML takes longer than
+ * all else. libvirt writes both literally. */
 static gboolean
 mentions_ap(const char *text, gsize length)
 {
@@ -135,14 +139,31 @@ run_in_child(const Call *call, const ApDomainDef *def, int daemon_pid)
 }
 
 
+/* Whether the guest has ended, and there are claims of which one can be its own. */
+static gboolean
+may_have_claim(const Call *call)
+{
+    g_autoptr(ApRoot) root = NULL;
+
+    if (!is(call, "release", "end"))
+        return FALSE;
+    root = ap_root_new(call->root, NULL);
+    return root && ap_claims_exist(root);
+}
+
+
 static int
 run(const Call *call, const char *text, gsize length)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(ApDomainDef) def = ap_domain_xml_parse(text, length, &error);
+    g_autoptr(ApDomainDef) def = NULL;
     int daemon_pid = getppid();
+    gboolean ended = may_have_claim(call);
 
-    if (def ? !has_ap(def) : !mentions_ap(text, length))
+    if (!ended && !mentions_ap(text, length))
+        return 0;
+    def = ap_domain_xml_parse(text, length, &error);
+    if (def && !ended && !has_ap(def))
         return 0;
     if (!may_refuse(call))
         return def ? run_in_child(call, def, daemon_pid) : 0;

@@ -297,14 +297,36 @@ is_needed(const QemuApSession *session, ApInventory *inventory, const ApOwner *o
 }
 
 
+/* Who has the mdev by now takes it down: it was detached from the guest that brought it up. */
 static void
-take_down(const QemuApSession *session, ApInventory *inventory, const ApClaim *claim)
+hand_over(const QemuApSession *session, GPtrArray *claims, const ApClaim *own)
+{
+    for (guint i = 0; i < claims->len; i++) {
+        ApClaim *claim = claims->pdata[i];
+        g_autoptr(GError) error = NULL;
+
+        if (claim->brought_up || strcmp(claim->mdev, own->mdev) != 0)
+            continue;
+        claim->brought_up = TRUE;
+        if (!ap_claim_write(claim, session->root, &error))
+            warn(session, claim->mdev, error->message);
+    }
+}
+
+
+static void
+take_down(const QemuApSession *session, ApInventory *inventory, GPtrArray *claims,
+          const ApClaim *claim)
 {
     const ApOwner *owner = ap_inventory_find(inventory, claim->mdev);
     g_autoptr(GError) error = NULL;
 
-    if (!claim->brought_up || !owner || !owner->active || is_needed(session, inventory, owner))
+    if (!claim->brought_up || !owner || !owner->active)
         return;
+    if (is_needed(session, inventory, owner)) {
+        hand_over(session, claims, claim);
+        return;
+    }
     if (ap_kernel_remove_mdev(session->kernel, claim->mdev, &error) != 0)
         warn(session, claim->mdev, error->message);
 }
@@ -326,7 +348,7 @@ drop_claims(const QemuApSession *session, gboolean may_take_down)
         if (!inventory && claim->brought_up && may_take_down)
             inventory = load_inventory(session, load_config_or_default(session));
         if (inventory)
-            take_down(session, inventory, claim);
+            take_down(session, inventory, claims, claim);
         ap_claim_remove(claim, session->root);
     }
 }
@@ -402,11 +424,14 @@ qemu_ap_session_started(const QemuApSession *session)
     g_autoptr(ApConfig) config = load_config_or_default(session);
     g_autoptr(GError) error = NULL;
     g_autoptr(ApHost) host = NULL;
+    gboolean locked;
 
     if (!session->kernel || !session->def->uuid)
         return;
+    locked = take_lock(session, config->lock_timeout_s, &error);
+    /* The guest runs whoever has the lock. */
     qemu_ap_session_reconnect(session);
-    if (!take_lock(session, config->lock_timeout_s, &error)) {
+    if (!locked) {
         warn(session, NULL, error->message);
         return;
     }
