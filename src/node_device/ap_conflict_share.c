@@ -136,6 +136,19 @@ ap_judge_sharing(ApJudge *judge)
 }
 
 
+/* Of an mdev that is neither active nor defined no queues are known. */
+static char *
+say_shared_mdev(const char *mdev, const ApApqnSet *apqns, const ApGuest *guest,
+                const ApGuest *other)
+{
+    if (ap_apqn_set_is_empty(apqns))
+        return g_strdup_printf("guests '%s' and '%s' (%s) name the same mdev %s", guest->name,
+                               other->name, other->state, mdev);
+    return ap_judge_say(apqns, "belongs to mdev %s of guest '%s' (%s), which guest '%s' names too",
+                        mdev, other->name, other->state, guest->name);
+}
+
+
 static void
 report_shared_mdev(ApJudge *judge, const ApGuest *guest, const ApGuest *other)
 {
@@ -148,8 +161,7 @@ report_shared_mdev(ApJudge *judge, const ApGuest *guest, const ApGuest *other)
         ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_WARN,
                           holds ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN),
         &apqns, judge->candidate->uuid, other,
-        g_strdup_printf("guests '%s' and '%s' (%s) name the same mdev %s", guest->name,
-                        other->name, other->state, judge->candidate->uuid),
+        say_shared_mdev(judge->candidate->uuid, &apqns, guest, other),
         g_strdup(holds ? "only one of them can run: stop the other, or give this one an mdev of "
                          "its own"
                        : "only one of them can run at a time"));
