@@ -20,8 +20,6 @@ static const char *const bad[] = {
     "<domain><name/></domain>",
     "<domain xmlns='urn:x'><name>g</name></domain>",
     "<domain><name>g</name><uuid>5</uuid></domain>",
-    "<domain><name>g</name><devices><hostdev type='mdev' model='vfio-ap'/></devices></domain>",
-    "<domain><name>g</name><devices>" HOSTDEV("mdev", "vfio-ap", "5") "</devices></domain>",
     STATUS("state='running'"),
     STATUS("state='running' pid='0'"),
     STATUS("state='running' pid='x'"),

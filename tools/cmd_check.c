@@ -46,12 +46,13 @@ check_nodedev(Check *check, const char *text, gsize length, GError **error)
 
 
 static gboolean
-check_domain(Check *check, const char *text, gsize length, GError **error)
+check_domain(Check *check, const char *arg, const char *text, gsize length, GError **error)
 {
     g_autoptr(ApDomainDef) def = ap_domain_xml_parse(text, length, error);
 
     if (!def)
         return FALSE;
+    def->file = g_strdup(arg);
     take_findings(check, qemu_ap_guest_check(check->inventory, def, NULL, check->phases));
     return TRUE;
 }
@@ -74,7 +75,7 @@ check_file(Check *check, const char *arg, GError **error)
         return FALSE;
     }
     ok = strcmp(root_name, "device") == 0 ? check_nodedev(check, text, length, error)
-                                          : check_domain(check, text, length, error);
+                                          : check_domain(check, arg, text, length, error);
     if (!ok)
         g_prefix_error(error, "%s: ", arg);
     return ok;
@@ -112,10 +113,14 @@ load_definition(Check *check, const ApGuest *guest)
 {
     g_autofree char *path = g_strdup_printf("/etc/libvirt/qemu/%s.xml", guest->name);
     g_autofree char *text = NULL;
+    ApDomainDef *def;
     gsize length;
 
     text = ap_root_read(check->root, path, AP_ROOT_LARGE_MAX, &length, NULL);
-    return text ? ap_domain_xml_parse(text, length, NULL) : NULL;
+    def = text ? ap_domain_xml_parse(text, length, NULL) : NULL;
+    if (def)
+        def->file = ap_root_describe(check->root, path);
+    return def;
 }
 
 

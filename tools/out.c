@@ -285,13 +285,14 @@ out_print_findings(FILE *stream, const GPtrArray *findings)
     for (guint i = 0; i < findings->len; i++) {
         const ApFinding *finding = findings->pdata[i];
         g_autofree char *text = ap_finding_to_text(finding);
+        g_autofree char *guest = finding->guest ? ap_text_printable(finding->guest) : NULL;
 
         fprintf(stream, "%s: %s", ap_severity_to_string(finding->severity),
                 ap_code_to_string(finding->code));
         if (finding->mdev)
             fprintf(stream, ": mdev %s", finding->mdev);
-        if (finding->guest)
-            fprintf(stream, " of guest '%s'", finding->guest);
+        if (guest)
+            fprintf(stream, " of guest '%s'", guest);
         fprintf(stream, "\n  %s\n", text);
     }
 }

@@ -31,14 +31,68 @@ ap_domain_metadata_find(xmlNode *domain)
 }
 
 
-/* Where an element's ids go; NULL if it is none of ours. */
-static ApMask *
-find_mask(ApMatrix *matrix, const xmlNode *node)
+/* Whether @node looks as if it were meant for us. */
+static gboolean
+is_nearly_ours(const xmlNode *node)
 {
     const char *name = (const char *)node->name;
+    const char *namespace = node->ns ? (const char *)node->ns->href : NULL;
 
-    if (!is_ours(node))
+    return node->type == XML_ELEMENT_NODE &&
+           (strcmp(name, "matrix") == 0 || g_str_has_suffix(name, ":matrix")) &&
+           (!namespace || strstr(namespace, "libvirt"));
+}
+
+
+static const xmlNode *
+find_below(const xmlNode *node, gboolean (*is_wanted)(const xmlNode *))
+{
+    const xmlNode *found = NULL;
+
+    for (const xmlNode *child = node->children; child && !found; child = child->next) {
+        if (is_wanted(child))
+            found = child;
+        else if (child->type == XML_ELEMENT_NODE)
+            found = find_below(child, is_wanted);
+    }
+    return found;
+}
+
+
+const xmlNode *
+ap_domain_metadata_find_stray(xmlNode *domain)
+{
+    const xmlNode *metadata = ap_xml_find(domain, "metadata");
+    const xmlNode *stray;
+
+    if (ap_domain_metadata_find(domain))
         return NULL;
+    stray = find_below(domain, is_ours);
+    return stray || !metadata ? stray : find_below(metadata, is_nearly_ours);
+}
+
+
+/* The name with the prefix that an element of ours has, from @node. */
+static char *
+add_prefix(const xmlNode *node, const char *name)
+{
+    const char *prefix = node->ns ? (const char *)node->ns->prefix : NULL;
+
+    return prefix ? g_strconcat(prefix, ":", name, NULL) : g_strdup(name);
+}
+
+
+char *
+ap_domain_metadata_name(const xmlNode *node)
+{
+    return add_prefix(node, (const char *)node->name);
+}
+
+
+/* Where the ids of elements with a name go; NULL if none of ours has it. */
+static ApMask *
+find_mask(ApMatrix *matrix, const char *name)
+{
     if (strcmp(name, "adapter") == 0)
         return &matrix->adapters;
     if (strcmp(name, "domain") == 0)
@@ -47,15 +101,34 @@ find_mask(ApMatrix *matrix, const xmlNode *node)
 }
 
 
+/* "<ap:adapter> in the metadata WHAT", and how it is written well. */
 static gboolean
-check_attributes(const xmlNode *node, const char *allowed, GError **error)
+refuse_id(const xmlNode *node, const char *what, GError **error)
+{
+    g_autofree char *name = ap_domain_metadata_name(node);
+    g_autofree char *good = add_prefix(node->parent, (const char *)node->name);
+
+    ap_xml_set_error(error, node, "<%s> in the metadata %s\nwrite <%s id='0x05'/>, one for each id",
+                     name, what, good);
+    return FALSE;
+}
+
+
+static gboolean
+refuse_attribute(const xmlNode *node, const xmlAttr *attr, GError **error)
+{
+    g_autofree char *what = g_strdup_printf("has an unknown attribute '%s'", attr->name);
+
+    return refuse_id(node, what, error);
+}
+
+
+static gboolean
+check_attributes(const xmlNode *node, GError **error)
 {
     for (const xmlAttr *attr = node->properties; attr; attr = attr->next) {
-        if (!attr->ns && allowed && strcmp((const char *)attr->name, allowed) == 0)
-            continue;
-        ap_xml_set_error(error, node, "unknown attribute '%s' in the metadata's <%s>", attr->name,
-                         node->name);
-        return FALSE;
+        if (attr->ns || strcmp((const char *)attr->name, "id") != 0)
+            return refuse_attribute(node, attr, error);
     }
     return TRUE;
 }
@@ -71,44 +144,65 @@ is_filler(const xmlNode *node)
 
 
 static gboolean
-check_empty(const xmlNode *node, GError **error)
+is_empty(const xmlNode *node)
 {
     for (const xmlNode *child = node->children; child; child = child->next) {
-        if (is_filler(child))
-            continue;
-        ap_xml_set_error(error, node, "the metadata's <%s> must be empty\nwrite <%s id='0x05'/>",
-                         node->name, node->name);
-        return FALSE;
+        if (!is_filler(child))
+            return FALSE;
     }
     return TRUE;
 }
 
 
 static gboolean
+refuse_element(const xmlNode *node, GError **error)
+{
+    g_autofree char *name = ap_domain_metadata_name(node);
+    g_autofree char *adapter = add_prefix(node->parent, "adapter");
+    g_autofree char *domain = add_prefix(node->parent, "domain");
+    g_autofree char *control = add_prefix(node->parent, "control-domain");
+
+    ap_xml_set_error(error, node,
+                     "<%s> in the metadata is unknown\nwanted <%s>, <%s> or <%s>", name, adapter,
+                     domain, control);
+    return FALSE;
+}
+
+
+static gboolean
+refuse_text(const xmlNode *node, const char *text, const char *reason, GError **error)
+{
+    g_autofree char *name = ap_domain_metadata_name(node);
+    g_autofree char *as_hex = g_strconcat("0x", text, NULL);
+    gboolean is_hex = ap_id_parse(as_hex, &(guint){ 0 }, NULL);
+
+    ap_xml_set_error(error, node, "<%s> in the metadata: %s\nwrite <%s id='%s'/>, one for each id",
+                     name, reason, name, is_hex ? as_hex : "0x05");
+    return FALSE;
+}
+
+
+static gboolean
 read_id(ApMatrix *matrix, xmlNode *node, GError **error)
 {
-    ApMask *mask = find_mask(matrix, node);
-    g_autofree char *text = mask ? ap_xml_get_attr(node, "id") : NULL;
+    ApMask *mask = find_mask(matrix, (const char *)node->name);
+    g_autofree char *text = NULL;
     g_autoptr(GError) local = NULL;
     guint id;
 
-    if (!mask) {
-        ap_xml_set_error(error, node,
-                         "unknown element <%s> in the metadata's <matrix>\n"
-                         "wanted adapter, domain or control-domain of " AP_DOMAIN_NAMESPACE,
-                         node->name);
+    if (!mask)
+        return refuse_element(node, error);
+    if (!is_ours(node))
+        return refuse_id(node, "is not of the namespace " AP_DOMAIN_NAMESPACE, error);
+    if (!check_attributes(node, error))
         return FALSE;
-    }
-    if (!check_attributes(node, "id", error) || !check_empty(node, error))
-        return FALSE;
-    if (!text) {
-        ap_xml_set_error(error, node, "the metadata's <%s> lacks the attribute 'id'", node->name);
-        return FALSE;
-    }
-    if (!ap_id_parse(text, &id, &local)) {
-        ap_xml_set_error(error, node, "the metadata's <%s>: %s", node->name, local->message);
-        return FALSE;
-    }
+    text = ap_xml_get_attr(node, "id");
+    if (!text)
+        return refuse_id(node, "lacks the attribute 'id'", error);
+    if (!is_empty(node))
+        return refuse_id(node, "is not empty", error);
+    if (!ap_id_parse(text, &id, &local))
+        return refuse_text(node, text, local->message, error);
     ap_mask_set(mask, id);
     return TRUE;
 }
@@ -125,32 +219,60 @@ find_second(const xmlNode *first)
 }
 
 
-gboolean
-ap_domain_metadata_parse(xmlNode *node, ApMatrix *ret_matrix, GError **error)
+/* That the element is a matrix, alone, and without attributes. */
+static gboolean
+check_matrix(const xmlNode *node, GError **error)
 {
     const xmlNode *second = find_second(node);
-    ApMatrix matrix = { 0 };
+    g_autofree char *name = ap_domain_metadata_name(node);
+    g_autofree char *matrix = add_prefix(node, "matrix");
 
     if (strcmp((const char *)node->name, "matrix") != 0) {
-        ap_xml_set_error(error, node, "unknown element <%s> of " AP_DOMAIN_NAMESPACE
-                                      " in <metadata>: wanted <matrix>",
-                         node->name);
+        ap_xml_set_error(error, node, "<%s> in the metadata is unknown\nwanted <%s>", name, matrix);
         return FALSE;
     }
     if (second) {
-        ap_xml_set_error(error, second, "a second element of " AP_DOMAIN_NAMESPACE
-                                        " in <metadata>\nput all ids into one <matrix>");
+        ap_xml_set_error(error, second,
+                         "a second element of " AP_DOMAIN_NAMESPACE " in the metadata\n"
+                         "put all ids into one <%s>: libvirt drops the second",
+                         matrix);
         return FALSE;
     }
-    if (!check_attributes(node, NULL, error))
+    if (node->properties) {
+        ap_xml_set_error(error, node,
+                         "<%s> in the metadata has an attribute '%s'\n"
+                         "remove it; the mdev's UUID is that of the <hostdev>",
+                         matrix, node->properties->name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+
+static gboolean
+refuse_stray_text(const xmlNode *text, GError **error)
+{
+    g_autofree char *name = ap_domain_metadata_name(text->parent);
+    g_autofree char *adapter = add_prefix(text->parent, "adapter");
+
+    ap_xml_set_error(error, text, "text inside <%s> in the metadata\nwrite <%s id='0x05'/>", name,
+                     adapter);
+    return FALSE;
+}
+
+
+gboolean
+ap_domain_metadata_parse(xmlNode *node, ApMatrix *ret_matrix, GError **error)
+{
+    ApMatrix matrix = { 0 };
+
+    if (!check_matrix(node, error))
         return FALSE;
     for (xmlNode *child = node->children; child; child = child->next) {
         if (is_filler(child))
             continue;
-        if (child->type != XML_ELEMENT_NODE) {
-            ap_xml_set_error(error, child, "text in the metadata's <matrix>");
-            return FALSE;
-        }
+        if (child->type != XML_ELEMENT_NODE)
+            return refuse_stray_text(child, error);
         if (!read_id(&matrix, child, error))
             return FALSE;
     }

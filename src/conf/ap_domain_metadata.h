@@ -18,6 +18,27 @@ xmlNode *
 ap_domain_metadata_find(xmlNode *domain);
 
 /**
+ * ap_domain_metadata_find_stray:
+ * @domain: a <domain> element
+ *
+ * Of a document without our metadata element: one that was meant to be it, but stands elsewhere,
+ * or in <metadata> in another namespace or in none.
+ *
+ * Returns: (nullable): that element, borrowed from the document.
+ */
+const xmlNode *
+ap_domain_metadata_find_stray(xmlNode *domain);
+
+/**
+ * ap_domain_metadata_name:
+ * @node: an element
+ *
+ * Returns: its name as the document has it, with the prefix; the caller frees it.
+ */
+char *
+ap_domain_metadata_name(const xmlNode *node);
+
+/**
  * ap_domain_metadata_parse:
  * @node: an element of our namespace
  * @ret_matrix: (out): the matrix; untouched on failure

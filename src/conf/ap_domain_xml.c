@@ -38,6 +38,8 @@ ap_domain_def_free(ApDomainDef *def)
         return;
     g_free(def->type);
     g_free(def->name);
+    g_free(def->file);
+    g_free(def->stray_name);
     g_free(def->uuid);
     g_free(def->state);
     g_ptr_array_unref(def->mdevs);
@@ -79,23 +81,15 @@ read_name(ApDomainDef *def, xmlNode *domain, GError **error)
 }
 
 
-static gboolean
-add_hostdev(ApDomainDef *def, xmlNode *node, GError **error)
+static void
+add_hostdev(ApDomainDef *def, xmlNode *node)
 {
     ApDomainHostdev *hostdev = ap_domain_hostdev_new(node);
 
     g_ptr_array_add(def->hostdevs, hostdev);
-    if (!ap_domain_hostdev_is_ap(hostdev))
-        return TRUE;
-    if (!hostdev->uuid) {
-        ap_xml_set_error(error, node,
-                         "the vfio-ap <hostdev> lacks <source><address uuid='...'/></source> "
-                         "with a valid UUID\n"
-                         "virsh nodedev-list --all --cap mdev lists the mdevs");
-        return FALSE;
-    }
+    if (!ap_domain_hostdev_is_ap(hostdev) || !hostdev->uuid)
+        return;
     g_ptr_array_add(def->mdevs, g_strdup(hostdev->uuid));
-    return TRUE;
 }
 
 
@@ -116,18 +110,17 @@ is_hostdev(xmlNode *node)
 
 
 /* XPath ./devices/hostdev: there may be several <devices>. */
-static gboolean
-add_hostdevs(ApDomainDef *def, xmlNode *domain, gboolean (*is_wanted)(xmlNode *), GError **error)
+static void
+add_hostdevs(ApDomainDef *def, xmlNode *domain, gboolean (*is_wanted)(xmlNode *))
 {
     for (xmlNode *devices = domain->children; devices; devices = devices->next) {
         xmlNode *child = ap_xml_is(devices, "devices") ? devices->children : NULL;
 
         for (; child; child = child->next) {
-            if (is_wanted(child) && !add_hostdev(def, child, error))
-                return FALSE;
+            if (is_wanted(child))
+                add_hostdev(def, child);
         }
     }
-    return TRUE;
 }
 
 
@@ -205,7 +198,12 @@ static void
 read_metadata(ApDomainDef *def, xmlNode *domain)
 {
     xmlNode *node = ap_domain_metadata_find(domain);
+    const xmlNode *stray = ap_domain_metadata_find_stray(domain);
 
+    if (stray) {
+        def->stray_line = xmlGetLineNo(stray);
+        def->stray_name = ap_domain_metadata_name(stray);
+    }
     if (!node)
         return;
     def->metadata_line = xmlGetLineNo(node);
@@ -228,6 +226,8 @@ read_settings(ApDomainDef *def, xmlNode *domain)
     for (const xmlNode *child = domain->children; child; child = child->next) {
         if (is_qemu(child, "capabilities"))
             read_capabilities(def, child);
+        if (ap_xml_is(child, "hostdev"))
+            def->outside_line = xmlGetLineNo(child);
     }
     read_aliases(def, domain);
     read_metadata(def, domain);
@@ -267,18 +267,21 @@ ap_domain_xml_parse(const char *text, gsize length, GError **error)
     root = xmlDocGetRootElement(doc);
     domain = ap_xml_is(root, "domstatus") ? ap_xml_find(root, "domain") : root;
     if (!domain || !ap_xml_is(domain, "domain")) {
-        ap_xml_set_error(error, root, "the root is <%s>: wanted <domain> or <domstatus>",
-                         root->name);
+        ap_xml_set_error(error, root,
+                         "the root is <%s>%s%s: wanted <domain> or <domstatus>\n"
+                         "give the whole document, as virsh dumpxml prints it",
+                         root->name, root->ns ? " of namespace " : "",
+                         root->ns ? (const char *)root->ns->href : "");
         return NULL;
     }
     if (domain != root && !read_status(def, root, error))
         return NULL;
     if (!def->state)
         def->state = g_strdup("shut off");
-    if (!read_name(def, domain, error) ||
-        !add_hostdevs(def, domain, is_hostdev_interface, error) ||
-        !add_hostdevs(def, domain, is_hostdev, error))
+    if (!read_name(def, domain, error))
         return NULL;
+    add_hostdevs(def, domain, is_hostdev_interface);
+    add_hostdevs(def, domain, is_hostdev);
     read_settings(def, domain);
     return g_steal_pointer(&def);
 }

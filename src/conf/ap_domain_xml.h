@@ -53,6 +53,10 @@ typedef struct {
  * @capabilities: QEMU capabilities that the document takes away
  * @twice_alias: (nullable): a user's alias that two devices have
  * @twice_line: where it stands for the second time
+ * @file: (nullable): where the document was read, for messages; set by who reads it
+ * @outside_line: where a <hostdev> stands outside <devices>, where libvirt does not look; else 0
+ * @stray_line: where our element stands in the wrong place or namespace; 0 if nowhere
+ * @stray_name: (nullable): its name
  * @metadata_line: where our metadata element stands, 0 if there is none
  * @matrix: the matrix that it describes
  * @matrix_error: (nullable): why it describes none
@@ -71,6 +75,10 @@ typedef struct {
     ApDomainCapabilities capabilities;
     char *twice_alias;
     long twice_line;
+    char *file;
+    long outside_line;
+    long stray_line;
+    char *stray_name;
     long metadata_line;
     ApMatrix matrix;
     GError *matrix_error;
@@ -82,8 +90,7 @@ typedef struct {
  * @length: its length in bytes
  * @error: return location
  *
- * Whatever is not ours is left alone. What libvirt would refuse is not judged here, except a
- * vfio-ap hostdev that names no mdev.
+ * Whatever is not ours is left alone. What libvirt would refuse is not judged here.
  *
  * Errors: AP_ERROR_XML, and the message gives the line.
  *

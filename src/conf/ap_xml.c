@@ -2,6 +2,7 @@
 /* libxml2 with the project's errors. */
 #include "conf/ap_xml.h"
 
+#include <libxml/SAX2.h>
 #include <libxml/parser.h>
 #include <libxml/xmlerror.h>
 #include <string.h>
@@ -18,13 +19,26 @@ stop_at_doctype(void *data, const xmlChar *name, const xmlChar *external_id,
                 const xmlChar *system_id)
 {
     xmlParserCtxt *context = data;
-    gboolean *has_doctype = context->_private;
+    long *doctype_line = context->_private;
 
     (void)name;
     (void)external_id;
     (void)system_id;
-    *has_doctype = TRUE;
+    *doctype_line = xmlSAX2GetLineNumber(context);
     xmlStopParser(context);
+}
+
+
+static guint
+count_lines(const char *text)
+{
+    guint n = 1;
+
+    while ((text = strchr(text, '\n'))) {
+        text++;
+        n++;
+    }
+    return n;
 }
 
 
@@ -33,7 +47,7 @@ ap_xml_parse(const char *text, gsize length, GError **error)
 {
     g_autoptr(xmlParserCtxt) context = xmlNewParserCtxt();
     g_autoptr(xmlDoc) doc = NULL;
-    gboolean has_doctype = FALSE;
+    long doctype_line = 0;
     int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_HUGE |
                   XML_PARSE_BIG_LINES | XML_PARSE_NOCDATA;
 
@@ -43,22 +57,29 @@ ap_xml_parse(const char *text, gsize length, GError **error)
     }
     /* libvirt reads text up to a NUL, libxml2 before 2.12 in some places too. */
     if (memchr(text, '\0', length)) {
-        g_set_error(error, AP_ERROR, AP_ERROR_XML, "not XML: a NUL byte in the text");
+        g_set_error(error, AP_ERROR, AP_ERROR_XML,
+                    "line %u: not XML: a NUL byte in the text\nsave the file as UTF-8",
+                    count_lines(text));
         return NULL;
     }
-    context->_private = &has_doctype;
+    context->_private = &doctype_line;
     context->sax->internalSubset = stop_at_doctype;
     doc = xmlCtxtReadMemory(context, text, length, NULL, NULL, options);
-    if (has_doctype) {
-        g_set_error(error, AP_ERROR, AP_ERROR_XML, "a document type (DOCTYPE) is not allowed");
+    if (doctype_line > 0) {
+        g_set_error(error, AP_ERROR, AP_ERROR_XML,
+                    "line %ld: a document type (DOCTYPE) is not allowed\n"
+                    "remove it, and write out what its entities stand for",
+                    doctype_line);
         return NULL;
     }
     if (!doc || !xmlDocGetRootElement(doc)) {
         const xmlError *last = xmlCtxtGetLastError(context);
         g_autofree char *message = g_strdup(last && last->message ? last->message : "it is empty");
 
-        g_set_error(error, AP_ERROR, AP_ERROR_XML, "not XML: line %d: %s", last ? last->line : 1,
-                    g_strchomp(message));
+        g_strdelimit(g_strchomp(message), "\n", ' ');
+        g_set_error(error, AP_ERROR, AP_ERROR_XML,
+                    "line %d: not XML: %s\nxmllint --noout FILE shows the place",
+                    last ? MAX(last->line, 1) : 1, message);
         return NULL;
     }
     return g_steal_pointer(&doc);

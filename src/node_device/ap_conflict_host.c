@@ -19,13 +19,13 @@ judge_size(ApJudge *judge)
                         NULL, NULL,
                         g_strdup("the matrix has control domains but no usage domain, so nothing "
                                  "that could reach them"),
-                        g_strdup("add the assign_domain that the guest is to use"));
+                        g_strdup("add the usage domain that the guest is to use"));
     } else if (n == 0) {
         ap_judge_report(judge, AP_CODE_EMPTY,
                         ap_judge_by_phase(judge, AP_SEVERITY_ALLOW, AP_SEVERITY_ALLOW,
                                           AP_SEVERITY_REJECT),
                         NULL, NULL, g_strdup("the matrix has no queue"),
-                        g_strdup("a queue needs an assign_adapter and an assign_domain"));
+                        g_strdup("a queue needs an adapter and a usage domain"));
     }
     if (n <= AP_HOST_LISTED_MAX || judge->host->has_ap_config || !judge->host->has_vfio_ap)
         return;

@@ -31,7 +31,16 @@ qemu_ap_guest_new(const ApDomainDef *def, ApInventory *inventory)
 }
 
 
-/* Takes over @message. */
+static void
+add_prefix(ApFinding *finding, const char *prefix)
+{
+    g_autofree char *message = g_steal_pointer(&finding->message);
+
+    finding->message = g_strdup_printf("%s: %s", prefix, message);
+}
+
+
+/* Takes over @message, which begins with the line. */
 static void
 report(Judge *judge, ApCode code, ApSeverity severity, const char *mdev, char *message,
        const char *hint)
@@ -55,6 +64,8 @@ report(Judge *judge, ApCode code, ApSeverity severity, const char *mdev, char *m
     finding->guest_state = g_strdup(judge->guest->state);
     finding->message = message;
     finding->hint = g_strdup(hint);
+    if (judge->def->file)
+        add_prefix(finding, judge->def->file);
     g_ptr_array_add(judge->findings, finding);
 }
 
@@ -198,6 +209,60 @@ check_metadata(Judge *judge, ApInventory *inventory)
 }
 
 
+/* libvirt refuses that when the guest starts (virMediatedDeviceCheckModel()). */
+static void
+check_models(Judge *judge, ApInventory *inventory)
+{
+    static const char *const others[] = { "vfio-pci", "vfio-ccw", NULL };
+
+    for (guint i = 0; i < judge->def->hostdevs->len; i++) {
+        const ApDomainHostdev *hostdev = judge->def->hostdevs->pdata[i];
+        const char *model = hostdev->model ? hostdev->model : "";
+
+        if (!hostdev->uuid || !g_strv_contains(others, model) ||
+            !ap_inventory_find(inventory, hostdev->uuid))
+            continue;
+        report(judge, AP_CODE_BAD_XML, AP_SEVERITY_REJECT, hostdev->uuid,
+               g_strdup_printf("line %ld: mdev %s is an AP matrix, and the <hostdev> of model %s",
+                               hostdev->line, hostdev->uuid, model),
+               "write model='vfio-ap'");
+    }
+}
+
+
+/* Of a document that nobody has read yet: where it names the mdev, or else the guest. */
+static void
+add_places(const ApDomainDef *def, GPtrArray *findings)
+{
+    for (guint i = 0; i < findings->len; i++) {
+        ApFinding *finding = findings->pdata[i];
+        const ApDomainHostdev *hostdev;
+        g_autofree char *prefix = NULL;
+        long line = def->line;
+
+        for (guint n = 0; (hostdev = ap_domain_def_find_ap(def, n)); n++) {
+            if (finding->mdev && g_strcmp0(hostdev->uuid, finding->mdev) == 0)
+                line = hostdev->line;
+        }
+        prefix = g_strdup_printf("%s: line %ld", def->file, line);
+        add_prefix(finding, prefix);
+    }
+}
+
+
+/* With metadata that cannot be understood nobody knows whether the mdev will be there. */
+static void
+drop_unknown_mdevs(ApInventory *inventory, GPtrArray *findings)
+{
+    for (guint i = findings->len; i-- > 0;) {
+        const ApFinding *finding = findings->pdata[i];
+
+        if (finding->code == AP_CODE_EMPTY && !ap_inventory_find(inventory, finding->mdev))
+            g_ptr_array_remove_index(findings, i);
+    }
+}
+
+
 GPtrArray *
 qemu_ap_guest_check_taken(const ApDomainDef *def, const ApConfig *config)
 {
@@ -227,8 +292,13 @@ check(ApInventory *inventory, const ApDomainDef *def, const ApGuest *guest, guin
     if (phases == 0 || phases & AP_PHASE_BIT(AP_PHASE_GUEST)) {
         check_xml(&judge, taken);
         check_metadata(&judge, inventory);
+        check_models(&judge, inventory);
     }
     of_host = ap_conflict_check_guest(inventory, judge.guest, phases);
+    if (def->matrix_error)
+        drop_unknown_mdevs(inventory, of_host);
+    if (own && def->file)
+        add_places(def, of_host);
     /* Of two findings about one fault the first stays: in a file the one that knows the line. */
     g_ptr_array_extend_and_steal(findings, own ? g_steal_pointer(&of_def) : of_host);
     g_ptr_array_extend_and_steal(findings, own ? of_host : g_steal_pointer(&of_def));

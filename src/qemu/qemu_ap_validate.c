@@ -68,6 +68,10 @@ validate_name(const ApDomainDef *def, GPtrArray *faults)
     if (strchr(def->name, '/'))
         qemu_ap_fault(faults, AP_CODE_BAD_XML, QEMU_AP_BY_LIBVIRT, def->line,
                       "choose a name without it", "the guest's name has a / in it");
+    if (strchr(def->name, '\n'))
+        qemu_ap_fault(faults, AP_CODE_BAD_XML, QEMU_AP_BY_LIBVIRT, def->line,
+                      "write <name>NAME</name> in one line",
+                      "the guest's name has a line break in it");
 }
 
 
@@ -138,6 +142,23 @@ validate_aliases(const ApDomainDef *def, GPtrArray *faults)
 }
 
 
+/* Where libvirt looks for nothing, or keeps what nobody reads. */
+static void
+validate_places(const ApDomainDef *def, GPtrArray *faults)
+{
+    if (def->outside_line > 0)
+        qemu_ap_fault(faults, AP_CODE_BAD_XML, QEMU_AP_BY_NOBODY, def->outside_line,
+                      "move it into <devices>",
+                      "this <hostdev> has no effect: it stands outside <devices>");
+    if (def->stray_line > 0)
+        qemu_ap_fault(faults, AP_CODE_BAD_XML, QEMU_AP_BY_NOBODY, def->stray_line,
+                      "write <ap:matrix xmlns:ap='" AP_DOMAIN_NAMESPACE "'>, directly in the first "
+                      "<metadata>",
+                      "<%s> has no effect: it is in another place or namespace than our matrix",
+                      def->stray_name);
+}
+
+
 GPtrArray *
 qemu_ap_validate(const ApDomainDef *def)
 {
@@ -150,5 +171,6 @@ qemu_ap_validate(const ApDomainDef *def)
     validate_aliases(def, faults);
     validate_capabilities(def, faults);
     qemu_ap_validate_cpu(def, faults);
+    validate_places(def, faults);
     return faults;
 }

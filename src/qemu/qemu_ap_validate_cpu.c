@@ -74,6 +74,21 @@ validate_mode(const ApDomainDef *def, GPtrArray *faults)
 }
 
 
+/* A feature that looks like one of AP's and is none: QEMU ends, or runs without. */
+static void
+validate_feature_name(const ApDomainFeature *feature, GPtrArray *faults)
+{
+    static const char *const names[] = { "ap",   "apft", "apqci", "apqi",
+                                         "appv", "appvi", NULL };
+    g_autofree char *printable = ap_text_printable(feature->name);
+
+    if (g_ascii_strncasecmp(feature->name, "ap", 2) == 0 && !qemu_ap_one_of(feature->name, names))
+        qemu_ap_fault(faults, AP_CODE_BAD_XML, QEMU_AP_BY_NOBODY, feature->line,
+                      "AP's are ap, apqci, apft, apqi, appv and appvi",
+                      "no CPU feature '%s' is known", printable);
+}
+
+
 static void
 validate_feature(const ApDomainFeature *feature, const ApDomainFeature *first, GPtrArray *faults)
 {
@@ -87,6 +102,8 @@ validate_feature(const ApDomainFeature *feature, const ApDomainFeature *first, G
     else if (first != feature)
         refuse(faults, feature->line, "remove one of the two",
                "a CPU feature is named for the second time");
+    else
+        validate_feature_name(feature, faults);
     if (g_strcmp0(feature->policy, "optional") == 0)
         refuse(faults, feature->line, "write policy='require' or policy='disable'",
                "s390x has no CPU features of policy 'optional'");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "qemu/qemu_ap_validate_priv.h"
+#include "util/ap_error.h"
 
 static const char *const on_off[] = { "on", "off", NULL };
 
@@ -74,8 +75,47 @@ validate_address(const ApDomainHostdev *hostdev, GPtrArray *faults)
 
 
 static void
+validate_source(const ApDomainHostdev *hostdev, GPtrArray *faults)
+{
+    g_autofree char *printable =
+        hostdev->uuid_text ? ap_text_printable(hostdev->uuid_text) : NULL;
+    const char *hint = "write <source><address uuid='...'/></source>, with the UUID of an mdev: "
+                       "`virt-ap list` prints them";
+
+    if (hostdev->uuid)
+        return;
+    if (printable)
+        qemu_ap_fault(faults, AP_CODE_BAD_XML, QEMU_AP_BY_LIBVIRT, hostdev->line, hint,
+                      "the vfio-ap <hostdev> names '%s', which is no UUID", printable);
+    else
+        qemu_ap_fault(faults, AP_CODE_BAD_XML, QEMU_AP_BY_LIBVIRT, hostdev->line, hint,
+                      "the vfio-ap <hostdev> lacks %s",
+                      !hostdev->has_source    ? "a <source>"
+                      : !hostdev->has_address ? "an <address> in its <source>"
+                                              : "the attribute 'uuid' in its <address>");
+}
+
+
+static void
+validate_managed(const ApDomainHostdev *hostdev, GPtrArray *faults)
+{
+    static const char *const values[] = { "yes", "no", NULL };
+
+    if (!hostdev->managed || strcmp(hostdev->managed, "no") == 0)
+        return;
+    qemu_ap_fault(faults, AP_CODE_BAD_XML, QEMU_AP_BY_NOBODY, hostdev->line,
+                  "remove it; libvirt's hook of libvirt-ap starts a defined mdev, or "
+                  "virsh nodedev-autostart does at boot",
+                  qemu_ap_one_of(hostdev->managed, values)
+                      ? "managed='yes' has no effect on an mdev: libvirt does not start it"
+                      : "managed is neither 'yes' nor 'no': libvirt takes it for 'no'");
+}
+
+
+static void
 validate_ap(const ApDomainDef *def, const ApDomainHostdev *hostdev, GPtrArray *faults)
 {
+    validate_source(hostdev, faults);
     validate_display(hostdev, faults);
     if (hostdev->has_boot)
         qemu_ap_fault(faults, AP_CODE_BAD_XML, QEMU_AP_BY_LIBVIRT, hostdev->line,
@@ -88,11 +128,7 @@ validate_ap(const ApDomainDef *def, const ApDomainHostdev *hostdev, GPtrArray *f
         qemu_ap_fault(faults, AP_CODE_BAD_XML, QEMU_AP_BY_LIBVIRT, hostdev->line,
                       "remove <teaming>", "a vfio-ap <hostdev> cannot be teamed");
     validate_address(hostdev, faults);
-    if (g_strcmp0(hostdev->managed, "yes") == 0)
-        qemu_ap_fault(faults, AP_CODE_BAD_XML, QEMU_AP_BY_NOBODY, hostdev->line,
-                      "remove it; libvirt's hook of libvirt-ap starts a defined mdev, or "
-                      "virsh nodedev-autostart does at boot",
-                      "managed='yes' has no effect on an mdev: libvirt does not start it");
+    validate_managed(hostdev, faults);
 }
 
 

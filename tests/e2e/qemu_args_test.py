@@ -46,7 +46,7 @@ class QemuArgs(unittest.TestCase):
 
     def test_libvirt_generates_the_same_of_every_document(self):
         lab.require()
-        cases = native.make_cases(sorted(DATA.glob("*.xml")))
+        cases = native.make_cases(native.read_documents(DATA))
         lab.must("sh", "-c", UNPACK, stdin=pack([case.text for case in cases]))
         native.compare(self, cases, ask_libvirt(cases), native.ask_virt_ap(cases))
         print(f"{len(cases)} command lines are compared")

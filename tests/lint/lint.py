@@ -14,7 +14,7 @@ TOP = HERE.parent.parent
 
 # Not ours to format: goldens, samples and inputs of tests, texts of licences.
 FOREIGN = ("LICENSES", "docs/map.svg", "examples", "tests/e2e/data", "tests/fuzz/corpus",
-           "tests/hosts", "tests/lint", "tests/mdevctl", "tests/nodedevdata",
+           "tests/hosts", "tests/lint", "tests/mdevctl", "tests/mistakes", "tests/nodedevdata",
            "tests/nodedevxml2xml", "tests/xml2argvdata")
 SOURCE = {".c", ".h", ".py", ".sh", ".rng", ".build"}
 
