@@ -95,6 +95,23 @@ def new_hook(h):
     h.program_link(dh.HOOK, f"/{dh.LIBEXEC}/libvirt-ap-hook", since=dh.STARTED + 1)
 
 
+def confined(h, mode="enforce"):
+    h.write(f"proc/{dh.DAEMON}/attr/current", f"libvirtd ({mode})\n")
+    h.write("etc/apparmor.d/usr.sbin.libvirtd", "profile libvirtd { /etc/libvirt/hooks/** rmix, }")
+
+
+def confined_but_allowed(h):
+    confined(h)
+    h.write("etc/apparmor.d/local/usr.sbin.libvirtd", f"/{dh.LIBEXEC}/libvirt-ap-hook PUx,\n")
+
+
+def confined_hook_in_place(h):
+    confined(h)
+    h.remove(dh.HOOK)
+    h.program(dh.HOOK)
+    os.utime(h.path(dh.HOOK), (dh.BOOTED, dh.BOOTED))
+
+
 def nova(h):
     h.program("usr/bin/nova-compute")
     h.write("etc/nova/nova.conf", "[DEFAULT]\nenabled_mdev_types = vfio_ap-passthrough\n")
@@ -170,6 +187,9 @@ CASES = {
     "the first hook came after the daemon": (new_hook, "hook-seen", "fault",
                                              f"newer than libvirtd (process {dh.DAEMON})",
                                              "systemctl restart libvirtd"),
+    "AppArmor does not know the hook": (
+        confined, "apparmor", "fault", f"run /{dh.LIBEXEC}/libvirt-ap-hook",
+        "libvirt-ap-hook PUx,' >> /etc/apparmor.d/local/usr.sbin.libvirtd"),
     "the boot unit is not installed": (lambda h: h.remove(f"usr/lib/systemd/system/{dh.UNIT}"),
                                        "boot-unit", "fault", "not installed", "install"),
     "the boot unit is not enabled": (not_at_boot, "boot-unit", "fault", "not enabled",
@@ -182,6 +202,15 @@ CASES = {
     "a definition of another parent is broken": (
         lambda h: h.write(f"etc/mdevctl.d/0.0.0052/{host.uuid(2)}", "{"),
         "definitions", "fault", "/0.0.0052/", "rm /etc"),
+    "a definition has another form of name": (
+        lambda h: h.write(f"{host.DEFINITIONS}/{host.uuid(2).replace('-', '')}", "{"),
+        "definitions", "fault", f"takes for mdev {host.uuid(2)}", f"name it {host.uuid(2)}"),
+    "a definition's name is a URN": (
+        lambda h: h.write(f"{host.DEFINITIONS}/urn:uuid:{host.uuid(2)}", "{"),
+        "definitions", "fault", f"takes for mdev {host.uuid(2)}", f"name it {host.uuid(2)}"),
+    "a definition's name is in braces": (
+        lambda h: h.write(f"{host.DEFINITIONS}/{{{host.uuid(2)}}}", "{"),
+        "definitions", "fault", f"takes for mdev {host.uuid(2)}", f"name it {host.uuid(2)}"),
     "two files define one mdev": (two_cases, "definitions", "fault", "upper and lower case", "rm "),
     "a definition is a directory": (lambda h: h.path(DEFINITION).mkdir(),
                                     "definitions", "warn", "is a directory", "away"),
@@ -225,6 +254,9 @@ SPARED = {
         lambda h: [new_hook(h), shutil.rmtree(h.path(f"proc/{dh.DAEMON}"))], "hook-seen"),
     "the daemon's process id is another's now": (
         lambda h: [new_hook(h), h.process(dh.DAEMON, "bash")], "hook-seen"),
+    "AppArmor's profile was told": (confined_but_allowed, "apparmor"),
+    "AppArmor only complains": (lambda h: confined(h, "complain"), "apparmor"),
+    "the hook is a program in the directory": (confined_hook_in_place, "apparmor"),
     "ap-check comes behind ours": (
         lambda h: h.program(f"{NEW_DIR}/ap-check", "vfio_ap-passthrough"), "callout-order"),
     "another callout that cannot run comes first": (

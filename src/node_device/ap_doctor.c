@@ -6,6 +6,9 @@
 
 #include "node_device/ap_doctor_priv.h"
 
+/* As the kernel's MAXSYMLINKS. */
+#define LINKS_MAX 40
+
 /* In the order in which one thing builds on another. */
 static const struct {
     const char *code;
@@ -25,6 +28,7 @@ static const struct {
     { "callout-order", ap_doctor_check_callout_order },
     { "hook", ap_doctor_check_hook },
     { "hook-seen", ap_doctor_check_hook_seen },
+    { "apparmor", ap_doctor_check_apparmor },
     { "boot-unit", ap_doctor_check_boot_unit },
     { "configuration", ap_doctor_check_configuration },
     { "definitions", ap_doctor_check_definitions },
@@ -121,6 +125,24 @@ ap_doctor_is_program(const ApDoctor *doctor, const char *path)
 
     return ap_root_stat(doctor->root, path, TRUE, &st) && S_ISREG(st.st_mode) &&
            (st.st_mode & 0111);
+}
+
+
+char *
+ap_doctor_resolve(const ApRoot *root, const char *path)
+{
+    g_autofree char *place = g_strdup(path);
+
+    for (guint i = 0; i < LINKS_MAX; i++) {
+        g_autofree char *target = ap_root_read_target(root, place);
+        g_autofree char *dir = g_path_get_dirname(place);
+
+        if (!target)
+            break;
+        g_free(place);
+        place = g_canonicalize_filename(target, dir);
+    }
+    return g_steal_pointer(&place);
 }
 
 

@@ -10,9 +10,6 @@
 
 #define HELPER "libvirt-ap-guests"
 
-/* A link to a link, and so on. */
-#define LINKS_MAX 8
-
 /* That these are there is what the checks need to know, or that nothing is in them. */
 static const char *const dirs[] = {
     AP_DOCTOR_HOOKS, "/etc/mdevctl.d", "/etc/udev/rules.d", AP_DOCTOR_UNITS,
@@ -112,18 +109,16 @@ add_link(Collector *collector, const char *path)
 static char *
 add_program(Collector *collector, const char *path, const char *text)
 {
+    char *program = ap_doctor_resolve(collector->root, path);
     g_autofree char *place = g_strdup(path);
 
-    for (guint i = 0; i < LINKS_MAX; i++) {
-        char *next = add_link(collector, place);
+    while (place && strcmp(place, program) != 0) {
+        g_autofree char *link = g_steal_pointer(&place);
 
-        if (!next)
-            break;
-        g_free(place);
-        place = next;
+        place = add_link(collector, link);
     }
-    add_reduced(collector, place, text);
-    return g_steal_pointer(&place);
+    add_reduced(collector, program, text);
+    return program;
 }
 
 
@@ -173,21 +168,24 @@ add_hooks(Collector *collector)
 }
 
 
-/* Of a process its name and start. */
+/* Of a process its name, start and AppArmor's label. */
 static void
 add_process(Collector *collector, const char *pid_file)
 {
     g_autofree char *text = read_text(collector, pid_file);
     g_autofree char *comm = NULL;
     g_autofree char *stat = NULL;
+    g_autofree char *label = NULL;
     int pid;
 
     if (!text || !ap_pid_parse(g_strchomp(text), &pid))
         return;
     comm = g_strdup_printf("/proc/%d/comm", pid);
     stat = g_strdup_printf("/proc/%d/stat", pid);
+    label = g_strdup_printf("/proc/%d/attr/current", pid);
     add_whole(collector, comm);
     add_whole(collector, stat);
+    add_whole(collector, label);
 }
 
 
@@ -208,6 +206,21 @@ add_beginning_with(Collector *collector, const char *path, const char *prefix,
 }
 
 
+/* Of AppArmor's profiles of a daemon whether they know us. */
+static void
+add_profiles(Collector *collector, const char *daemon)
+{
+    for (const char *const *dir = ap_doctor_profile_dirs; *dir; dir++) {
+        g_autofree char *path = g_strdup_printf("%s/usr.sbin.%s", *dir, daemon);
+        g_autofree char *text = read_text(collector, path);
+
+        if (text)
+            add_reduced(collector, path,
+                        strstr(text, AP_DOCTOR_PROFILE_WORD) ? AP_DOCTOR_PROFILE_WORD "\n" : "");
+    }
+}
+
+
 static void
 add_processes(Collector *collector)
 {
@@ -218,6 +231,7 @@ add_processes(Collector *collector)
 
         add_whole(collector, path);
         add_process(collector, path);
+        add_profiles(collector, *name);
     }
     add_whole(collector, AP_LOCK_PATH);
     add_process(collector, AP_LOCK_PATH);

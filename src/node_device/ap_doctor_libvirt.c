@@ -14,7 +14,14 @@
 /* Field 22 of /proc/PID/stat, counted from the state behind the name, field 3. */
 #define STAT_START (22 - 3)
 
+/* What AppArmor's profiles of the daemons let them run, whatever its name. */
+static const char *const runnable_dirs[] = { "/bin", "/sbin", "/usr/bin", "/usr/sbin", NULL };
+
 const char *const ap_doctor_daemons[] = { "virtqemud", "libvirtd", NULL };
+
+const char *const ap_doctor_profile_dirs[] = {
+    AP_DOCTOR_APPARMOR, AP_DOCTOR_APPARMOR "/local", NULL,
+};
 
 /* libvirt's daemon as it runs. */
 typedef struct {
@@ -178,4 +185,70 @@ ap_doctor_check_hook_seen(ApDoctor *doctor)
                   "every hook is newer than %s (process %d), which looks for hooks only when it "
                   "starts: ours may not be run",
                   daemon.name, daemon.pid);
+}
+
+
+/* Whether AppArmor keeps a process to a profile: "libvirtd (enforce)". */
+static gboolean
+is_confined(const ApDoctor *doctor, int pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/attr/current", pid);
+    g_autofree char *label = ap_root_read_line(doctor->root, path);
+
+    return label && g_str_has_suffix(label, "(enforce)");
+}
+
+
+/* Whether a profile lets the daemon run our hook. AppArmor looks at where links lead. */
+static gboolean
+may_run(const ApDoctor *doctor, const char *daemon, const char *program)
+{
+    g_autofree char *dir = g_path_get_dirname(program);
+
+    if (g_str_has_prefix(program, AP_DOCTOR_HOOKS "/") || g_strv_contains(runnable_dirs, dir))
+        return TRUE;
+    for (const char *const *place = ap_doctor_profile_dirs; *place; place++) {
+        g_autofree char *path = g_strdup_printf("%s/usr.sbin.%s", *place, daemon);
+        g_autofree char *text = ap_root_read(doctor->root, path, AP_ROOT_SMALL_MAX, NULL, NULL);
+
+        if (text && strstr(text, AP_DOCTOR_PROFILE_WORD))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+
+void
+ap_doctor_check_apparmor(ApDoctor *doctor)
+{
+    g_autofree char *hook = find_hook(doctor);
+    g_autofree char *program = NULL;
+    g_autofree char *hint = NULL;
+    Daemon daemon;
+
+    if (!hook) {
+        ap_doctor_add(doctor, AP_DOCTOR_UNKNOWN, NULL, "there is no hook");
+        return;
+    }
+    if (!ap_doctor_need(doctor, AP_DOCTOR_STAT))
+        return;
+    if (!find_daemon(doctor, &daemon)) {
+        ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "libvirt's daemon does not run");
+        return;
+    }
+    if (!is_confined(doctor, daemon.pid)) {
+        ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "AppArmor does not confine %s", daemon.name);
+        return;
+    }
+    program = ap_doctor_resolve(doctor->root, hook);
+    if (may_run(doctor, daemon.name, program)) {
+        ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "AppArmor lets %s run %s", daemon.name, program);
+        return;
+    }
+    hint = g_strdup_printf("`echo '%s PUx,' >> " AP_DOCTOR_APPARMOR "/local/usr.sbin.%s`\n"
+                           "`apparmor_parser -r " AP_DOCTOR_APPARMOR "/usr.sbin.%s`",
+                           program, daemon.name, daemon.name);
+    ap_doctor_add(doctor, AP_DOCTOR_FAULT, hint,
+                  "AppArmor does not let %s run %s: no guest starts, with AP or without",
+                  daemon.name, program);
 }

@@ -7,6 +7,7 @@
 #include "node_device/ap_host.h"
 
 /* Where the checks look, and what of it ap_doctor_evidence.c keeps. */
+#define AP_DOCTOR_APPARMOR "/etc/apparmor.d"
 #define AP_DOCTOR_BOOT_UNIT "libvirt-ap-boot.service"
 #define AP_DOCTOR_CMDLINE "/proc/cmdline"
 #define AP_DOCTOR_HOOKS "/etc/libvirt/hooks"
@@ -15,6 +16,7 @@
 #define AP_DOCTOR_MDEVCTL_RULE "60-mdevctl.rules"
 #define AP_DOCTOR_PLUGIN "kubevirt-"
 #define AP_DOCTOR_PLUGINS "/var/lib/kubelet/device-plugins"
+#define AP_DOCTOR_PROFILE_WORD "libvirt-ap"
 #define AP_DOCTOR_SELINUX "/sys/fs/selinux/enforce"
 #define AP_DOCTOR_STAT "/proc/stat"
 #define AP_DOCTOR_UNITS "/etc/systemd/system"
@@ -31,6 +33,7 @@ extern const char *const ap_doctor_daemons[];
 extern const char *const ap_doctor_module_dirs[];
 extern const char *const ap_doctor_nova_files[];
 extern const char *const ap_doctor_nova_programs[];
+extern const char *const ap_doctor_profile_dirs[];
 extern const char *const ap_doctor_program_dirs[];
 extern const char *const ap_doctor_rule_dirs[];
 extern const char *const ap_doctor_unit_dirs[];
@@ -78,6 +81,10 @@ ap_doctor_names_module(const char *text);
 gboolean
 ap_doctor_nova_enables_ap(const char *text);
 
+/* Where the links that a path ends in lead. */
+char *
+ap_doctor_resolve(const ApRoot *root, const char *path);
+
 /* Whether the boot unit is started at boot. */
 gboolean
 ap_doctor_has_boot_unit(const ApDoctor *doctor);
@@ -111,6 +118,8 @@ void
 ap_doctor_check_hook(ApDoctor *doctor);
 void
 ap_doctor_check_hook_seen(ApDoctor *doctor);
+void
+ap_doctor_check_apparmor(ApDoctor *doctor);
 void
 ap_doctor_check_boot_unit(ApDoctor *doctor);
 void

@@ -281,7 +281,7 @@ def check_codes(tree):
 
 
 # Programs that a message may send people to.
-PROGRAMS = {"ausearch", "chzdev", "cat", "git", "journalctl", "kill", "ln", "ls", "lscss", "lszcrypt", "lszdev",
+PROGRAMS = {"apparmor_parser", "ausearch", "echo", "chzdev", "cat", "git", "journalctl", "kill", "ln", "ls", "lscss", "lszcrypt", "lszdev",
             "mdevctl", "modprobe", "mount", "rm", "systemctl", "udevadm", "virsh", "virt-xml"}
 
 
