@@ -8,6 +8,12 @@
 
 typedef struct json_object JsonObject;
 
+/**
+ * ap_json_release:
+ * @object: (nullable): an object
+ *
+ * Gives back one reference: json_object_put() without its answer.
+ */
 static inline void
 ap_json_release(JsonObject *object)
 {

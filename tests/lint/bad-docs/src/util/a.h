@@ -58,3 +58,21 @@ int
 wrong(GError **error); /* BAD */
 
 int one_line(int a); /* BAD */
+
+static inline int
+inlined(void) /* BAD */
+{
+    return 0;
+}
+
+/**
+ * good_inlined:
+ * @a: a number
+ *
+ * Does nothing.
+ */
+static inline void
+good_inlined(int a)
+{
+    (void)a;
+}
