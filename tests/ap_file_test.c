@@ -14,18 +14,31 @@ test_what_is_not_written_is_told(void)
 {
     int full = open("/dev/full", O_WRONLY);
     int pipe_fds[2];
-    char back[4] = "";
+    g_autoptr(GByteArray) back = g_byte_array_new();
 
     g_assert_cmpint(ap_file_write_all(full, "text", 4), ==, ENOSPC);
     g_assert_cmpint(ap_file_write_all(full, "", 0), ==, 0);
     g_assert_cmpint(ap_file_write_all(-1, "text", 4), ==, EBADF);
     g_assert_cmpint(pipe(pipe_fds), ==, 0);
     g_assert_cmpint(ap_file_write_all(pipe_fds[1], "text", 4), ==, 0);
-    g_assert_cmpint(read(pipe_fds[0], back, 4), ==, 4);
-    g_assert_cmpmem(back, 4, "text", 4);
+    close(pipe_fds[1]);
+    g_assert_cmpint(ap_file_read_all(pipe_fds[0], 4, back), ==, 0);
+    g_assert_cmpmem(back->data, back->len, "text", 4);
+    g_assert_cmpint(ap_file_read_all(-1, 4, back), ==, EBADF);
     close(full);
     close(pipe_fds[0]);
-    close(pipe_fds[1]);
+}
+
+
+static void
+test_what_is_too_much_is_told(void)
+{
+    g_autoptr(GByteArray) buffer = g_byte_array_new();
+    int zero = open("/dev/zero", O_RDONLY);
+
+    g_assert_cmpint(ap_file_read_all(zero, 100000, buffer), ==, EFBIG);
+    g_assert_cmpuint(buffer->len, <=, 100000);
+    close(zero);
 }
 
 
@@ -56,6 +69,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/file/what-is-not-written-is-told", test_what_is_not_written_is_told);
+    g_test_add_func("/file/what-is-too-much-is-told", test_what_is_too_much_is_told);
     g_test_add_func("/file/a-tree-goes-and-what-it-links-to-stays",
                     test_a_tree_goes_and_what_it_links_to_stays);
     return g_test_run();

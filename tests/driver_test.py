@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -88,6 +89,16 @@ class VerbsTest(DriverTest):
         self.assertIsNone(self.host.matrix(A))
         self.assert_refused(self.host.run("stop", A), "not active", code=3)
         self.assert_closed()
+
+    def test_standard_input_may_be_a_socket(self):
+        """As `ssh host virt-ap define - <file` makes it."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.sendall(OLD.encode())
+            ours.shutdown(socket.SHUT_WR)
+            subprocess.run(self.host.command("define", "-"), stdin=theirs, check=True,
+                           stdout=subprocess.DEVNULL)
+        self.assertTrue(os.path.exists(self.host.definition(A)))
 
     def test_output_that_nobody_takes_is_told(self):
         for args in (["list"], ["--json", "list"], ["check"], ["define", "-"], ["recover"]):

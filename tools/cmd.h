@@ -150,9 +150,9 @@ cmd_is_file(const char *arg);
  * @ret_length: (out): its length in bytes
  * @error: return location
  *
- * Errors: AP_ERROR_IO.
+ * Errors: AP_ERROR_IO; also if it is larger than AP_ROOT_LARGE_MAX.
  *
- * Returns: (nullable): the content; the caller frees it.
+ * Returns: (nullable): the content, with a NUL behind it; the caller frees it.
  */
 char *
 cmd_read_file(const char *arg, gsize *ret_length, GError **error);

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* virt-ap: one command to see and check the AP matrices of a host. */
+#include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "out.h"
 #include "node_device/ap_problem.h"
 #include "node_device/sim/ap_sim.h"
 #include "util/ap_error.h"
+#include "util/ap_file.h"
 
 static const Cmd *const commands[] = {
     &cmd_list,   &cmd_map,  &cmd_show,      &cmd_check,  &cmd_capture, &cmd_define, &cmd_undefine,
@@ -43,14 +47,22 @@ cmd_open_kernel(const CmdContext *context, GError **error)
 char *
 cmd_read_file(const char *arg, gsize *ret_length, GError **error)
 {
-    g_autoptr(GError) local = NULL;
-    const char *path = strcmp(arg, "-") == 0 ? "/dev/stdin" : arg;
-    char *text;
+    /* Not by way of /dev/stdin: sshd makes it a socket, which cannot be opened. */
+    gboolean is_stdin = strcmp(arg, "-") == 0;
+    int fd = is_stdin ? STDIN_FILENO : open(arg, O_RDONLY | O_CLOEXEC);
+    g_autoptr(GByteArray) buffer = g_byte_array_new();
+    int errnum = fd < 0 ? errno : ap_file_read_all(fd, AP_ROOT_LARGE_MAX, buffer);
 
-    if (g_file_get_contents(path, &text, ret_length, &local))
-        return text;
-    g_set_error(error, AP_ERROR, AP_ERROR_IO, "%s", local->message);
-    return NULL;
+    if (fd >= 0 && !is_stdin)
+        close(fd);
+    if (errnum != 0) {
+        g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot read %s: %s",
+                    is_stdin ? "standard input" : arg, strerror(errnum));
+        return NULL;
+    }
+    *ret_length = buffer->len;
+    g_byte_array_append(buffer, (const guint8 *)"", 1);
+    return (char *)g_byte_array_free(g_steal_pointer(&buffer), FALSE);
 }
 
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is written to disk. */
+/* Files by their descriptor, and what is written to disk. */
 #include "util/ap_file.h"
 
 #include <errno.h>
@@ -8,8 +8,31 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define CHUNK 65536
+
 /* How many directories a walk keeps open. */
 #define WALK_FDS 16
+
+
+int
+ap_file_read_all(int fd, gsize max, GByteArray *buffer)
+{
+    g_autofree guint8 *chunk = g_malloc(CHUNK);
+    gsize length = 0;
+
+    for (;;) {
+        ssize_t n = read(fd, chunk, CHUNK);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? errno : 0;
+        length += n;
+        if (length > max)
+            return EFBIG;
+        g_byte_array_append(buffer, chunk, n);
+    }
+}
 
 
 int

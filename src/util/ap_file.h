@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is written to disk. Each function returns 0 or an errno. */
+/* Files by their descriptor, and what is written to disk. Each function returns 0 or an errno. */
 #pragma once
 
 #include <glib.h>
+
+/**
+ * ap_file_read_all:
+ * @fd: a file that is open for reading, of any kind
+ * @max: how many bytes it may have
+ * @buffer: where to add them
+ *
+ * Returns: 0, EFBIG if there are more than @max, or read(2)'s errno.
+ */
+int
+ap_file_read_all(int fd, gsize max, GByteArray *buffer);
 
 /**
  * ap_file_write_all:
