@@ -83,11 +83,14 @@ static const struct {
 } cases[] = {
     { "/etc/missing", AP_ERROR_NOT_FOUND, NULL },
     { "/etc/file/below", AP_ERROR_NOT_FOUND, NULL },
-    { "/etc/dangling", AP_ERROR_NOT_FOUND, NULL },
+    { "/etc/up/missing", AP_ERROR_NOT_FOUND, NULL },
+    { "/etc/dangling", AP_ERROR_IO, NULL },
+    { "/etc/dangling/below", AP_ERROR_IO, NULL },
     { "/etc", AP_ERROR_IO, NULL },
     { "/etc/fifo", AP_ERROR_IO, NULL },
     { "/etc/loop", AP_ERROR_IO, NULL },
-    { "/etc/escaping-absolute", AP_ERROR_NOT_FOUND, NULL },
+    { "/etc/escaping-absolute", AP_ERROR_IO, NULL },
+    { "/etc/escaping-absolute/secret", AP_ERROR_IO, NULL },
     { "/etc/file", -1, "text\n" },
     { "/etc/empty", -1, "" },
     { "/etc/relative", -1, "text\n" },
@@ -160,6 +163,23 @@ test_large_files_are_refused(Fixture *f, gconstpointer data)
 
 
 static void
+test_text_has_no_nul_byte(Fixture *f, gconstpointer data)
+{
+    g_autofree char *path = g_build_filename(f->top, "root/etc/file", NULL);
+    g_autofree char *bytes = NULL;
+    g_autoptr(GError) error = NULL;
+    gsize length;
+
+    (void)data;
+    g_assert_true(g_file_set_contents(path, "a\0b", 3, NULL));
+    g_assert_null(ap_root_read(f->root, "/etc/file", 100, NULL, &error));
+    assert_error(&error, AP_ERROR_IO);
+    bytes = ap_root_read(f->root, "/etc/file", 100, &length, NULL);
+    g_assert_cmpuint(length, ==, 3);
+}
+
+
+static void
 test_lists_are_sorted_and_without_dot_files(Fixture *f, gconstpointer data)
 {
     g_autoptr(GPtrArray) names = ap_root_list(f->root, "/etc/up", NULL);
@@ -193,7 +213,8 @@ test_a_link_is_read_and_not_followed(Fixture *f, gconstpointer data)
     g_assert_null(ap_root_read_line(f->root, "/driver"));
     g_assert_true(ap_root_exists(f->root, "/etc/up"));
     g_assert_false(ap_root_exists(f->root, "/driver"));
-    g_assert_true(ap_root_is_missing(f->root, "/driver"));
+    g_assert_false(ap_root_is_missing(f->root, "/driver"));
+    g_assert_true(ap_root_is_missing(f->root, "/etc/missing"));
     g_assert_true(ap_root_is_missing(f->root, "/etc/file/below"));
     g_assert_false(ap_root_is_missing(f->root, "/etc/loop"));
     g_assert_false(ap_root_exists(f->root, "/etc/loop"));
@@ -251,6 +272,8 @@ main(int argc, char **argv)
     g_test_add("/root/directories-too", Fixture, NULL, set_up, test_directories_too, tear_down);
     g_test_add("/root/large-files-are-refused", Fixture, NULL, set_up,
                test_large_files_are_refused, tear_down);
+    g_test_add("/root/text-has-no-nul-byte", Fixture, NULL, set_up, test_text_has_no_nul_byte,
+               tear_down);
     g_test_add("/root/lists-are-sorted-and-without-dot-files", Fixture, NULL, set_up,
                test_lists_are_sorted_and_without_dot_files, tear_down);
     g_test_add("/root/a-link-is-read-and-not-followed", Fixture, NULL, set_up,

@@ -36,10 +36,16 @@ read_number(const ApRoot *root, const char *path)
 static gboolean
 read_qci_mask(ApHost *host, const char *path, ApMask *ret_mask)
 {
-    g_autofree char *text = ap_root_read_line(host->root, path);
     g_autoptr(GError) error = NULL;
+    g_autofree char *text =
+        ap_root_read(host->root, path, AP_ROOT_ATTRIBUTE_MAX, NULL, &error);
 
-    if (!text || strcmp(text, "not supported") == 0)
+    if (!text) {
+        if (!g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
+            ap_problem_add(host->problems, g_steal_pointer(&error), NULL, FALSE);
+        return FALSE;
+    }
+    if (strcmp(text, "not supported") == 0 || strcmp(text, "not supported\n") == 0)
         return FALSE;
     if (ap_mask_parse_sysfs(text, ret_mask, &error))
         return TRUE;
@@ -120,7 +126,7 @@ read_limits(ApHost *host)
     host->max_adapter = read_number(host->root, BUS "/ap_max_adapter_id");
     host->max_domain = read_number(host->root, BUS "/ap_max_domain_id");
     host->apxa = -1;
-    if (features) {
+    if (features && features[0] != '\0') {
         g_auto(GStrv) words = g_strsplit(features, " ", -1);
 
         host->apxa = g_strv_contains((const char *const *)words, "APXA");

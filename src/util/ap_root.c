@@ -167,10 +167,25 @@ open_in_root(const ApRoot *root, const char *path, int flags)
 }
 
 
+/* Whether a path that could not be opened is not there; a link that leads nowhere inside the root
+ * is there, and so is what hides behind it. */
 static gboolean
-is_missing(int errnum)
+is_missing(const ApRoot *root, const char *path, int errnum)
 {
-    return errnum == ENOENT || errnum == ENOTDIR;
+    g_autofree char *prefix = g_strdup(path);
+    struct stat st;
+    char *slash;
+
+    if (errnum != ENOENT && errnum != ENOTDIR)
+        return FALSE;
+    if (ap_root_stat(root, path, FALSE, &st))
+        return errnum == ENOENT && !S_ISLNK(st.st_mode);
+    while ((slash = strrchr(prefix, '/')) && slash != prefix) {
+        *slash = '\0';
+        if (ap_root_stat(root, prefix, FALSE, &st))
+            return !S_ISLNK(st.st_mode) || ap_root_exists(root, prefix);
+    }
+    return TRUE;
 }
 
 
@@ -178,9 +193,11 @@ static void
 set_read_error(GError **error, const ApRoot *root, const char *path, int errnum)
 {
     g_autofree char *full = ap_root_describe(root, path);
+    gboolean missing = is_missing(root, path, errnum);
 
-    g_set_error(error, AP_ERROR, is_missing(errnum) ? AP_ERROR_NOT_FOUND : AP_ERROR_IO,
-                "cannot read %s: %s", full, strerror(errnum));
+    g_set_error(error, AP_ERROR, missing ? AP_ERROR_NOT_FOUND : AP_ERROR_IO,
+                "cannot read %s: %s", full,
+                missing || errnum != ENOENT ? strerror(errnum) : "a link leads nowhere");
 }
 
 
@@ -241,6 +258,12 @@ ap_root_read(const ApRoot *root, const char *path, gsize max, gsize *ret_length,
         g_autofree char *full = ap_root_describe(root, path);
 
         g_prefix_error(error, "cannot read %s: ", full);
+        return NULL;
+    }
+    if (!ret_length && memchr(buffer->data, '\0', buffer->len)) {
+        g_autofree char *full = ap_root_describe(root, path);
+
+        g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot read %s: not text", full);
         return NULL;
     }
     if (ret_length)
@@ -322,7 +345,7 @@ ap_root_is_missing(const ApRoot *root, const char *path)
     int fd = open_in_root(root, path, O_PATH | O_CLOEXEC);
 
     if (fd < 0)
-        return is_missing(errno);
+        return is_missing(root, path, errno);
     close(fd);
     return FALSE;
 }

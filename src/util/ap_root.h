@@ -67,11 +67,11 @@ ap_root_describe(const ApRoot *root, const char *path);
  * @root: a root
  * @path: a path inside the root, absolute
  * @max: how many bytes the file may have
- * @ret_length: (out) (optional): how many it has
+ * @ret_length: (out) (optional): how many it has; NULL if it is to be text, without a NUL byte
  * @error: return location
  *
- * Errors: AP_ERROR_NOT_FOUND; AP_ERROR_IO if it cannot be read, is no regular file or larger than
- *   @max.
+ * Errors: AP_ERROR_NOT_FOUND if it is not there; AP_ERROR_IO if it cannot be read, is no regular
+ *   file, no text or larger than @max, or if a link on the way leads nowhere inside the root.
  *
  * Returns: (nullable): the content, with a NUL behind it; the caller frees it.
  */
@@ -143,7 +143,7 @@ ap_root_stat(const ApRoot *root, const char *path, gboolean follow, struct stat 
  *
  * Not the opposite of ap_root_exists(): what cannot be looked at is neither.
  *
- * Returns: whether there is certainly nothing that @path leads to.
+ * Returns: whether there is certainly nothing: a link that leads nowhere is something.
  */
 gboolean
 ap_root_is_missing(const ApRoot *root, const char *path);
