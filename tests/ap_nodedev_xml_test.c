@@ -139,6 +139,36 @@ test_ten_megabytes_of_attributes_are_read(void)
 }
 
 
+/* Each would keep libxml2 busy for minutes at least; what looks like a tag and is none does not
+ * count. */
+static void
+test_endless_elements_are_refused(void)
+{
+    GString *wide = g_string_new("<!-- <a b='--><device");
+    GString *deep = g_string_new("<?p <a b='?>");
+    GString *sound = g_string_new("<!--");
+    g_autoptr(GError) error = NULL;
+
+    for (guint i = 0; i < 200 * 1000; i++) {
+        g_string_append_printf(wide, " a%u='>\"'", i);
+        g_string_append(deep, "<device xmlns='urn:x' a='/>'>");
+        g_string_append(sound, "<a b='1'>");
+    }
+    g_string_append(wide, "/>");
+    g_string_append(sound, "--><device><parent>ap_matrix</parent><capability type='mdev'>"
+                           "<type id='vfio_ap-passthrough'/></capability></device>");
+    g_assert_null(ap_nodedev_xml_parse(wide->str, wide->len, &error));
+    assert_error(&error, AP_ERROR_XML);
+    g_assert_null(ap_nodedev_xml_parse(deep->str, deep->len, &error));
+    assert_error(&error, AP_ERROR_XML);
+    ap_mdev_def_free(ap_nodedev_xml_parse(sound->str, sound->len, &error));
+    g_assert_no_error(error);
+    g_string_free(wide, TRUE);
+    g_string_free(deep, TRUE);
+    g_string_free(sound, TRUE);
+}
+
+
 static void
 test_names_are_libvirts(void)
 {
@@ -176,6 +206,8 @@ main(int argc, char **argv)
     g_test_add_func("/nodedev-xml/any-prefix-is-refused", test_any_prefix_is_refused);
     g_test_add_func("/nodedev-xml/ten-megabytes-of-attributes-are-read",
                     test_ten_megabytes_of_attributes_are_read);
+    g_test_add_func("/nodedev-xml/endless-elements-are-refused",
+                    test_endless_elements_are_refused);
     g_test_add_func("/nodedev-xml/names-are-libvirts", test_names_are_libvirts);
     result = g_test_run();
     g_free(directory);

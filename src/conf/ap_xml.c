@@ -9,7 +9,119 @@
 
 #include "util/ap_error.h"
 
+/* libxml2 before 2.12 compares each attribute of an element with all others, and looks for a
+ * namespace in all elements around. Nothing of libvirt's comes near to these. */
+#define ATTRIBUTES_MAX 1000
+#define DEPTH_MAX 256
+
+/* A document that is looked through. */
+typedef struct {
+    const char *p;
+    const char *end;
+} Scan;
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlParserCtxt, xmlFreeParserCtxt)
+
+
+/* Goes behind @word; FALSE if it does not come. */
+static gboolean
+skip_past(Scan *scan, const char *word)
+{
+    const char *found = memmem(scan->p, scan->end - scan->p, word, strlen(word));
+
+    if (!found)
+        return FALSE;
+    scan->p = found + strlen(word);
+    return TRUE;
+}
+
+
+/* Goes behind the tag that begins here, and counts the quoted values in it; FALSE if it does not
+ * end. */
+static gboolean
+skip_tag(Scan *scan, guint *ret_attributes)
+{
+    guint n = 0;
+
+    for (; scan->p < scan->end && *scan->p != '>'; scan->p++) {
+        if (*scan->p != '"' && *scan->p != '\'')
+            continue;
+        *ret_attributes = ++n;
+        scan->p = memchr(scan->p + 1, *scan->p, scan->end - scan->p - 1);
+        if (!scan->p)
+            return FALSE;
+    }
+    return skip_past(scan, ">");
+}
+
+
+/* Goes behind what begins with the "<" here; FALSE if it does not end. */
+static gboolean
+skip_markup(Scan *scan, guint *ret_attributes, int *depth)
+{
+    const char *start = scan->p;
+    gsize left = scan->end - start;
+
+    if (left >= 4 && memcmp(start, "<!--", 4) == 0) {
+        scan->p += 4;
+        return skip_past(scan, "-->");
+    }
+    if (left >= 9 && memcmp(start, "<![CDATA[", 9) == 0)
+        return skip_past(scan, "]]>");
+    if (left >= 2 && start[1] == '?')
+        return skip_past(scan, "?>");
+    if (!skip_tag(scan, ret_attributes))
+        return FALSE;
+    if (start[1] == '/')
+        (*depth)--;
+    else if (scan->p[-2] != '/')
+        (*depth)++;
+    return TRUE;
+}
+
+
+/* The line that @end is in. */
+static guint
+count_lines(const char *text, const char *end)
+{
+    guint n = 1;
+
+    while ((text = memchr(text, '\n', end - text))) {
+        text++;
+        n++;
+    }
+    return n;
+}
+
+
+/* Whether the document would keep libxml2 busy for hours. What is no XML the parser finds, at the
+ * latest where this gets lost. */
+static gboolean
+check_shape(const char *text, gsize length, GError **error)
+{
+    Scan scan = { text, text + length };
+    gboolean goes_on = TRUE;
+    int depth = 0;
+
+    while (goes_on && (scan.p = memchr(scan.p, '<', scan.end - scan.p))) {
+        const char *start = scan.p;
+        guint attributes = 0;
+        guint line;
+
+        goes_on = skip_markup(&scan, &attributes, &depth);
+        if (attributes <= ATTRIBUTES_MAX && depth <= DEPTH_MAX)
+            continue;
+        line = count_lines(text, start);
+        if (depth > DEPTH_MAX)
+            g_set_error(error, AP_ERROR, AP_ERROR_XML, "line %u: elements are more than %d deep",
+                        line, DEPTH_MAX);
+        else
+            g_set_error(error, AP_ERROR, AP_ERROR_XML,
+                        "line %u: an element has more than %d attributes", line, ATTRIBUTES_MAX);
+        return FALSE;
+    }
+    return TRUE;
+}
 
 
 /* Called where a document type begins. Its entities can grow without limit while the rest is
@@ -26,19 +138,6 @@ stop_at_doctype(void *data, const xmlChar *name, const xmlChar *external_id,
     (void)system_id;
     *doctype_line = xmlSAX2GetLineNumber(context);
     xmlStopParser(context);
-}
-
-
-static guint
-count_lines(const char *text)
-{
-    guint n = 1;
-
-    while ((text = strchr(text, '\n'))) {
-        text++;
-        n++;
-    }
-    return n;
 }
 
 
@@ -59,9 +158,11 @@ ap_xml_parse(const char *text, gsize length, GError **error)
     if (memchr(text, '\0', length)) {
         g_set_error(error, AP_ERROR, AP_ERROR_XML,
                     "line %u: not XML: a NUL byte in the text\nsave the file as UTF-8",
-                    count_lines(text));
+                    count_lines(text, memchr(text, '\0', length)));
         return NULL;
     }
+    if (!check_shape(text, length, error))
+        return NULL;
     context->_private = &doctype_line;
     context->sax->internalSubset = stop_at_doctype;
     doc = xmlCtxtReadMemory(context, text, length, NULL, NULL, options);
