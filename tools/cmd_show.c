@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "node_device/ap_problem.h"
 #include "out.h"
 #include "util/ap_error.h"
 
@@ -70,6 +71,21 @@ show_guest(JsonObject *object, ApInventory *inventory, const char *name)
 }
 
 
+/* There may be an mdev of that name whose file cannot be read: then it is not known. */
+static gboolean
+check_readable(ApInventory *inventory, const char *name, GError **error)
+{
+    g_autofree char *uuid = cmd_parse_mdev(name);
+    const ApProblem *problem =
+        uuid ? ap_problem_find(ap_inventory_get_problems(inventory), uuid) : NULL;
+
+    if (!problem)
+        return TRUE;
+    g_set_error(error, AP_ERROR, AP_ERROR_IO, "%s", problem->message);
+    return FALSE;
+}
+
+
 static int
 run(const CmdContext *context, char **args, GError **error)
 {
@@ -83,6 +99,8 @@ run(const CmdContext *context, char **args, GError **error)
     if (!show_mdev(object, inventory, args[0]) && !show_guest(object, inventory, args[0]) &&
         !show_queue(object, inventory, args[0]) && !show_card(object, inventory, args[0])) {
         json_object_put(object);
+        if (!check_readable(inventory, args[0], error))
+            return CMD_FAILED;
         g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
                     "no mdev, guest, card or queue '%s'\nsee `virt-ap list`", printable);
         return CMD_FAILED;
