@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Our metadata element in domain XML: schemas/domain-ap.rng and the parser give one verdict, and
  * the matrix is the one that is written. */
-#include <libxml/parser.h>
-#include <libxml/relaxng.h>
 #include <string.h>
 
 #include "conf/ap_domain_xml.h"
 #include "conf/ap_xml.h"
+#include "schema_fixture.h"
 #include "util/ap_error.h"
 
 #define NS "xmlns:ap='urn:libvirt-ap:domain:1'"
@@ -59,36 +58,6 @@ static const Case cases[] = {
 };
 
 
-static gboolean
-schema_accepts(xmlRelaxNG *schema, xmlNode *node)
-{
-    g_autoptr(xmlDoc) doc = xmlNewDoc((const xmlChar *)"1.0");
-    xmlRelaxNGValidCtxt *context = xmlRelaxNGNewValidCtxt(schema);
-    int result;
-
-    xmlDocSetRootElement(doc, xmlDocCopyNode(node, doc, 1));
-    xmlRelaxNGSetValidErrors(context, NULL, NULL, NULL);
-    result = xmlRelaxNGValidateDoc(context, doc);
-    xmlRelaxNGFreeValidCtxt(context);
-    g_assert_cmpint(result, >=, 0);
-    return result == 0;
-}
-
-
-static xmlRelaxNG *
-load_schema(void)
-{
-    g_autofree char *path =
-        g_build_filename(g_getenv("SOURCE_DIR"), "src/conf/schemas/domain-ap.rng", NULL);
-    xmlRelaxNGParserCtxt *context = xmlRelaxNGNewParserCtxt(path);
-    xmlRelaxNG *schema = xmlRelaxNGParse(context);
-
-    xmlRelaxNGFreeParserCtxt(context);
-    g_assert_nonnull(schema);
-    return schema;
-}
-
-
 static char *
 make_domain(const char *metadata)
 {
@@ -108,20 +77,6 @@ assert_mask(const ApMask *mask, const char *expected)
 
 
 static void
-check_schema(const Case *test)
-{
-    xmlRelaxNG *schema = load_schema();
-    g_autofree char *text = make_domain(test->xml);
-    g_autoptr(xmlDoc) doc = ap_xml_parse(text, strlen(text), NULL);
-    xmlNode *node = ap_domain_metadata_find(xmlDocGetRootElement(doc));
-
-    g_assert_nonnull(node);
-    g_assert_cmpint(schema_accepts(schema, node), ==, test->adapters != NULL);
-    xmlRelaxNGFree(schema);
-}
-
-
-static void
 test_case(gconstpointer data)
 {
     const Case *test = data;
@@ -131,7 +86,6 @@ test_case(gconstpointer data)
 
     g_assert_no_error(error);
     g_assert_cmpint(def->metadata_line, ==, 3);
-    check_schema(test);
     if (!test->adapters) {
         g_assert_error(def->matrix_error, AP_ERROR, AP_ERROR_XML);
         g_assert_true(g_str_has_prefix(def->matrix_error->message, "line 3: "));
@@ -165,6 +119,138 @@ test_none(void)
 }
 
 
+/* --- the schema ------------------------------------------------------------------------------ */
+
+/* As it is found in a guest's document. */
+static gboolean
+parser_accepts(const char *text, gsize length)
+{
+    g_autoptr(xmlDoc) doc = ap_xml_parse(text, length, NULL);
+    g_autoptr(xmlDoc) guest = xmlNewDoc((const xmlChar *)"1.0");
+    xmlNode *domain = xmlNewDocNode(guest, NULL, (const xmlChar *)"domain", NULL);
+    xmlNode *metadata = xmlNewChild(domain, NULL, (const xmlChar *)"metadata", NULL);
+    g_autoptr(GError) error = NULL;
+    xmlNode *node;
+    ApMatrix matrix;
+    gboolean good;
+
+    xmlDocSetRootElement(guest, domain);
+    if (!doc)
+        return FALSE;
+    xmlAddChild(metadata, xmlDocCopyNode(xmlDocGetRootElement(doc), guest, 1));
+    node = ap_domain_metadata_find(domain);
+    good = node && ap_domain_metadata_parse(node, &matrix, &error);
+    g_assert_true(good || !node || error);
+    return good;
+}
+
+
+static void
+load(SchemaFixture *fixture)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        if (cases[i].adapters)
+            schema_take_document(fixture, cases[i].name, g_strconcat(cases[i].xml, "\n", NULL));
+    }
+}
+
+
+static void
+test_schema_cases(SchemaFixture *fixture, gconstpointer data)
+{
+    (void)data;
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+        schema_expect(fixture, cases[i].name, cases[i].adapters != NULL, cases[i].xml,
+                      strlen(cases[i].xml));
+}
+
+
+/* The first six are right. */
+static const char *const values[] = {
+    "0", "5", "255", "0x0", "0xfF", "0x00000000000000000000ff", "256", "0x100", "0X5", "05", "00",
+    "", "0x", "x5", "4f", "-1", "+5", " 5", "5 ", "5&#10;", "0x05\n", "5,6", "5-6", "05.0047",
+    "&#53;", "\xef\xbc\x95", "1e1", "0b1", "4294967301",
+};
+
+
+static void
+test_every_id(SchemaFixture *fixture, gconstpointer data)
+{
+    static const char *const formats[] = { "%u", "0x%x", "0x%04X", "0%u", "%03u", "%x" };
+
+    (void)data;
+    for (guint id = 0; id < 600; id++) {
+        for (guint f = 0; f < G_N_ELEMENTS(formats); f++) {
+            g_autoptr(GString) text = g_string_new("<ap:matrix " NS "><ap:domain id='");
+            char value[16];
+
+            g_snprintf(value, sizeof(value), formats[f], id);
+            g_string_append_printf(text, "%s'/></ap:matrix>", value);
+            schema_compare(fixture, "every id", text->str, text->len);
+        }
+    }
+}
+
+
+/* A document that is right but for its values, perhaps, and a name now and then. */
+static char *
+generate(SchemaFixture *fixture)
+{
+    static const char *const names[] = { "ap:adapter", "ap:domain", "ap:control-domain",
+                                         "m:adapter",  "adapter",   "ap:matrix" };
+    g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func(g_free);
+    GString *text = g_string_new("<ap:matrix " NS " xmlns:m='urn:libvirt-ap:domain:1'>");
+    guint n_values = schema_below(fixture, 2) ? 6 : G_N_ELEMENTS(values);
+    guint n_names = schema_below(fixture, 8) ? 4 : G_N_ELEMENTS(names);
+
+    for (guint n = schema_below(fixture, 6); n > 0; n--)
+        g_ptr_array_add(parts, g_strdup_printf("<%s id=\"%s\"/>",
+                                               names[schema_below(fixture, n_names)],
+                                               values[schema_below(fixture, n_values)]));
+    schema_append_parts(fixture, text, parts);
+    g_string_append(text, "</ap:matrix>");
+    return g_string_free(text, FALSE);
+}
+
+
+static void
+test_generated(SchemaFixture *fixture, gconstpointer data)
+{
+    (void)data;
+    for (guint i = 0; i < 2000; i++) {
+        g_autofree char *text = generate(fixture);
+
+        schema_compare(fixture, "generated", text, strlen(text));
+    }
+    g_assert_cmpuint(fixture->accepted, >, 300);
+    g_assert_cmpuint(fixture->refused, >, 300);
+}
+
+
+static void
+add_schema_tests(void)
+{
+    static const char *const words[] = {
+        "matrix", "adapter", "domain", "control-domain", "adaptor", "id", "value", "x",
+        "0x05",   "0x0047",  "255",    "256",            "4f",      "05", "0",     NULL,
+    };
+    static const SchemaKind kind = {
+        .file = "domain-ap.rng",
+        .words = words,
+        .parser_accepts = parser_accepts,
+        .load = load,
+    };
+
+    schema_add("/domain-metadata/schema/each-case", &kind, test_schema_cases);
+    schema_add("/domain-metadata/schema/every-id", &kind, test_every_id);
+    schema_add("/domain-metadata/schema/generated", &kind, test_generated);
+    schema_add("/domain-metadata/schema/cut-at-every-byte", &kind, schema_test_cut);
+    schema_add("/domain-metadata/schema/blanks-at-every-byte", &kind, schema_test_blanks);
+    schema_add("/domain-metadata/schema/flipped-bytes", &kind, schema_test_flipped);
+    schema_add("/domain-metadata/schema/mutated-trees", &kind, schema_test_mutated);
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -176,5 +262,6 @@ main(int argc, char **argv)
     }
     g_test_add_func("/domain-metadata/a second element", test_second_element);
     g_test_add_func("/domain-metadata/none", test_none);
+    add_schema_tests();
     return g_test_run();
 }
