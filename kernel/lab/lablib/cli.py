@@ -111,7 +111,13 @@ def main():
     os.umask(0o022)
     common.catch_signals()
     try:
-        return args.function(args) or 0
+        status = args.function(args) or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # `lab status | head -1`: what is left unread is not missed, at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except LabError as error:
         print(f"lab: error: {error.message}", file=sys.stderr)
         if error.hint:
