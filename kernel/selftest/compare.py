@@ -11,9 +11,8 @@ unassigned while its adapter is filtered keeps its pointer to the mdev (vfio_ap_
 vfio_ap_mdev_hot_unplug_adapters() clears it for queues of the guest alone), and when the mdev is
 removed and the queue then unbound, get_update_locks_for_queue() follows it: the kernel oopses.
 
-What is not compared: matrix and guest_matrix of a matrix with more than 511 APQNs, which may not be
-read; a mask write while a queue is bound to no driver (the kernel then looks at the flags of a
-driver that is not there, ap_bus.c: __ap_revise_reserved()), so none is made then.
+README.rst lists what is not compared. Of that, no mask is written while a queue is bound to no
+driver, and a matrix of more than 511 APQNs is not read.
 """
 
 import argparse

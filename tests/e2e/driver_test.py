@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""virt-ap's verbs on the real kernel, beside libvirt and mdevctl; and the simulated kernel against
-the real one. AP_COMPARE_COUNT: operations per topology and kernel."""
+"""virt-ap's verbs on the real kernel, beside libvirt and mdevctl. AP_STRESS_SECONDS: how long all
+three change the same host at the same time."""
 
 import os
-import subprocess
-import sys
+import re
 import unittest
 
 import lab
@@ -12,44 +11,72 @@ import lab
 A = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
 B = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
 C = "cccccccc-cccc-4ccc-8ccc-cccccccccccc"
+D = "dddddddd-dddd-4ddd-8ddd-dddddddddddd"
 MATRIX = "/sys/devices/vfio_ap/matrix"
-AP_OPS = "libvirt-ap/selftest/ap_ops"
-COMPARE = lab.SOURCE / "kernel/selftest/compare.py"
-COUNT = os.environ.get("AP_COMPARE_COUNT", "300")
 STRESS_S = os.environ.get("AP_STRESS_SECONDS", "60")
 
-# Three who want one queue: ours, mdevctl and virsh.
+# Three who want one queue: ours, mdevctl and virsh; a fourth looks on. What one has defined nobody
+# else may take away; and a queue that two matrices have, which two readings in a row show alike,
+# was given twice.
 STRESS = r"""
+matrix=/sys/devices/vfio_ap/matrix
+definitions=/etc/mdevctl.d/matrix
 end=$(($(date +%s) + $4))
+goes_on() {
+    [ "$(date +%s)" -lt "$end" ]
+}
+has() {
+    [ -s "$definitions/$1" ] || echo LOST
+}
 ours() {
-    while [ "$(date +%s)" -lt "$end" ]; do
-        virt-ap define /root/ours.xml && [ ! -s "/etc/mdevctl.d/matrix/$1" ] && echo LOST
+    while goes_on; do
+        virt-ap define /root/ours.xml && has "$1"
         virt-ap start "$1"
         virt-ap update "$1" /root/ours.xml --live --config
         virt-ap stop "$1"
+        has "$1"
     done
 }
 theirs() {
-    while [ "$(date +%s)" -lt "$end" ]; do
-        mdevctl define -p matrix -u "$1" --jsonfile /root/theirs.json
-        mdevctl start -u "$1"
+    while goes_on; do
+        mdevctl define -p matrix -u "$1" --jsonfile /root/theirs.json && has "$1"
+        mdevctl start -u "$1" && echo "$1 started"
         mdevctl stop -u "$1"
         mdevctl undefine -u "$1"
     done
 }
 virshs() {
     name=mdev_$(echo "$1" | tr - _)_matrix
-    while [ "$(date +%s)" -lt "$end" ]; do
-        virsh nodedev-define /root/virsh.xml
+    while goes_on; do
+        virsh nodedev-define /root/virsh.xml && has "$1"
         virsh nodedev-start "$name"
         virsh nodedev-destroy "$name"
         virsh nodedev-undefine "$name"
     done
 }
+watch() {
+    looks=0
+    while goes_on; do
+        seen=$(grep -s . "$matrix"/*-*-*-*-*/matrix)
+        twice=$(echo "$seen" | sed 's/.*://' | sort | uniq -d)
+        if [ -n "$twice" ] && [ "$seen" = "$(grep -s . "$matrix"/*-*-*-*-*/matrix)" ]; then
+            echo "TWICE: $seen"
+        fi
+        looks=$((looks + 1))
+        sleep 0.1
+    done
+    echo "looked $looks times"
+}
 ours "$1" >/root/ours.log 2>&1 &
 theirs "$2" >/root/theirs.log 2>&1 &
 virshs "$3" >/root/virsh.log 2>&1 &
+watch >/root/watch.log 2>&1 &
 wait
+for who in ours theirs virsh; do
+    echo "$who started $(grep -c started "/root/$who.log") times"
+done
+grep -h LOST /root/ours.log /root/theirs.log /root/virsh.log
+cat /root/watch.log
 """
 
 
@@ -77,64 +104,31 @@ class DriverTest(unittest.TestCase):
         lab.must("virt-ap", "stop", A)
         lab.must("virt-ap", "undefine", A)
 
-    def test_who_dies_in_the_middle_leaves_all_or_nothing(self):
-        lab.must("virt-ap", "define", "-", stdin=self.xml)
-        lab.must("virt-ap", "start", A)
-        lab.run("sh", "-c", "cat >/root/new.xml", stdin=lab.nodedev_xml(A, [5], [6]))
-        # The journal is there as soon as a step can have been done.
-        lab.sh('virt-ap update "$1" /root/new.xml --live --config & '
-               'until [ -e /var/lib/libvirt-ap/journal ] || ! kill -0 $!; do :; done; '
-               'kill -9 $!; wait $!; true', A)
-        lab.must("virt-ap", "recover")
-        live = lab.must("cat", f"{MATRIX}/{A}/matrix")
-        defined = lab.must("cat", f"/etc/mdevctl.d/matrix/{A}")
-        self.assertIn(live, ("05.0004\n", "05.0006\n"))
-        self.assertEqual("0x0006" in defined or '"6"' in defined, live == "05.0006\n")
-
     def test_nothing_is_lost_or_given_twice_when_all_change_at_once(self):
         for file, text in [
                 ("ours.xml", self.xml), ("virsh.xml", lab.nodedev_xml(C, [5], [4])),
                 ("theirs.json", '{"mdev_type":"vfio_ap-passthrough","start":"manual","attrs":'
                  '[{"assign_adapter":"5"},{"assign_domain":"4"}]}')]:
-            lab.must("sh", "-c", f"cat >/root/{file}", stdin=text)
+            lab.write_file(f"/root/{file}", text)
+        lab.must("virt-ap", "define", "-", stdin=lab.nodedev_xml(D, [6], [6]))
+        lab.must("virt-ap", "autostart", D)
+        untouched = lab.must("cat", f"/etc/mdevctl.d/matrix/{D}")
         refused = "dmesg | grep -c 'Userspace may not assign' || true"
         before = lab.sh(refused)
-        lab.sh(STRESS, A, B, C, STRESS_S)
-        ours = lab.must("cat", "/root/ours.log")
-        self.assertIn("started", ours)
-        self.assertNotIn("LOST", ours)
-        self.assertNotIn("recover", ours)
-        self.assertIn("Node device", lab.must("cat", "/root/virsh.log"))
+        seen = lab.sh(STRESS, A, B, C, STRESS_S)
+        print(seen)
+        # On a busy machine one of the three may never have had its turn.
+        self.assertGreater(sum(map(int, re.findall(r"started (\d+) times", seen))), 1)
+        self.assertRegex(seen, "looked [1-9]")
+        self.assertNotIn("LOST", seen)
+        self.assertNotIn("TWICE", seen)
+        self.assertEqual(lab.must("cat", f"/etc/mdevctl.d/matrix/{D}"), untouched)
+        # Nobody was killed, so nothing was left to be recovered.
+        self.assertNotIn("recover", lab.must("cat", "/root/ours.log"))
         # The kernel never had to say no: each conflict was known before.
         self.assertEqual(lab.sh(refused), before)
         self.assertEqual(lab.must("ls", "/run/lock"), "")
         self.assertNotIn("journal", lab.sh("ls /var/lib/libvirt-ap 2> /dev/null || true"))
-
-
-class CompareTest(unittest.TestCase):
-    """Each combination boots the machine anew."""
-
-    def compare(self, topology, kernel, generation, *options):
-        lab.require(f"{topology}.conf", kernel, callout=False)
-        program = lab.sh("ls /usr/libexec/$1 /usr/local/libexec/$1 2>/dev/null | head -1",
-                         AP_OPS).strip()
-        done = subprocess.run(
-            [sys.executable, COMPARE, "--topology", lab.TOPOLOGIES / f"{topology}.conf",
-             "--kernel", generation, "--virt-ap", os.environ["VIRT_AP"],
-             "--ap-ops-sim", os.environ["AP_OPS_SIM"], "--count", COUNT,
-             "--seeds", "1-2", *options,
-             "--", str(lab.LAB), "run", "--", program],
-            env=lab.ENVIRONMENT, capture_output=True, encoding="utf-8", check=False)
-        print(f"{topology} {generation} {' '.join(options)}: {done.stdout}", end="")
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-
-    def test_the_simulated_kernel_is_as_the_real_one(self):
-        for kernel, generation in [("6.12", "6.12"), ("newest", "7.2")]:
-            for topology in ("default", "small", "no-apxa"):
-                with self.subTest(kernel=kernel, topology=topology):
-                    self.compare(topology, kernel, generation)
-        with self.subTest(kernel="newest", what="driver_override"):
-            self.compare("small", "newest", "7.2", "--overrides")
 
 
 if __name__ == "__main__":

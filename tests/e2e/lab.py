@@ -40,9 +40,9 @@ def _lab(*words, **options):
                           capture_output=True, **options)
 
 
-def require(topology="default.conf", kernel="6.12", callout=True):
+def require(topology="default.conf", kernel="6.12", callout=True, init="minimal"):
     """A lab with that topology, in the state that RESET leaves."""
-    words = ["--topology", str(TOPOLOGIES / topology), "--kernel", kernel]
+    words = ["--topology", str(TOPOLOGIES / topology), "--kernel", kernel, "--init", init]
     if not callout:
         words.append("--without-callout")
     up = _lab("up", *words)
@@ -54,6 +54,18 @@ def require(topology="default.conf", kernel="6.12", callout=True):
     if up.returncode:
         raise CommandFailed(f"the lab does not come up:\n{up.stderr}")
     sh(RESET)
+
+
+def reboot():
+    """A clean shutdown and a new boot; /etc and /var stay."""
+    done = _lab("reboot")
+    if done.returncode:
+        raise CommandFailed(f"the lab does not come up again:\n{done.stderr}")
+
+
+def down():
+    """Ends the lab."""
+    _lab("down")
 
 
 def status():
