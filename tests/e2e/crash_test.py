@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""virt-ap dies in the middle of a change on the real kernel, hundreds of times: `virt-ap recover`
+leaves the host as before or as after. tests/crash_test.py does so at every system call, on the
+simulated kernel."""
+
+import os
+import pathlib
+import re
+import unittest
+
+import lab
+
+A = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+SCRIPT = pathlib.Path(__file__).with_name("crash.sh").read_text(encoding="utf-8")
+# Of the system calls that change nothing, one in so many.
+STEP = os.environ.get("AP_CRASH_STEP", "60")
+
+
+class Crash(unittest.TestCase):
+    def test_whoever_is_killed_leaves_all_or_nothing(self):
+        lab.require()
+        lab.write_file("/root/old.xml", lab.nodedev_xml(A, [5], [4]))
+        lab.write_file("/root/new.xml", lab.nodedev_xml(A, [5, 6], [4, 6], [6]))
+        done = lab.run("sh", "-c", SCRIPT, "sh", STEP)
+        print(done.stdout)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        hit, missed = re.search(r"^killed at (\d+) points in all, (\d+) were not there again",
+                                done.stdout, re.M).groups()
+        self.assertGreater(int(hit), 250)
+        self.assertLess(int(missed), 20)
+
+
+if __name__ == "__main__":
+    unittest.main()
