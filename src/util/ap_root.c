@@ -192,9 +192,14 @@ is_missing(const ApRoot *root, const char *path, int errnum)
 static void
 set_read_error(GError **error, const ApRoot *root, const char *path, int errnum)
 {
-    g_autofree char *full = ap_root_describe(root, path);
-    gboolean missing = is_missing(root, path, errnum);
+    g_autofree char *full = NULL;
+    gboolean missing;
 
+    /* Many attributes may be absent, and nobody asks why. */
+    if (!error)
+        return;
+    full = ap_root_describe(root, path);
+    missing = is_missing(root, path, errnum);
     g_set_error(error, AP_ERROR, missing ? AP_ERROR_NOT_FOUND : AP_ERROR_IO,
                 "cannot read %s: %s", full,
                 missing || errnum != ENOENT ? strerror(errnum) : "a link leads nowhere");
