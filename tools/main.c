@@ -348,6 +348,10 @@ run_words(const Options *options, char **words, GError **error)
 {
     const Cmd *cmd;
 
+    if (!words[0] && options->json && !options->help) {
+        g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "no command\nsee `virt-ap --help`");
+        return CMD_FAILED;
+    }
     if (!words[0]) {
         print_help(options->help ? stdout : stderr);
         return options->help ? 0 : 2;
