@@ -8,6 +8,7 @@ import shutil
 import doctor_host as dh
 from harness import host
 
+LOCAL_HOOK = "usr/local/sbin/libvirt-ap-hook"
 DEFINITION = f"{host.DEFINITIONS}/{host.uuid(2)}"
 OLD_DIR = "etc/mdevctl.d/scripts.d/callouts"
 NEW_DIR = "usr/lib/mdevctl/scripts.d/callouts"
@@ -92,7 +93,7 @@ def two_cases(h):
 
 
 def new_hook(h):
-    h.program_link(dh.HOOK, f"/{dh.LIBEXEC}/libvirt-ap-hook", since=dh.STARTED + 1)
+    h.program_link(dh.HOOK, f"/{dh.HOOK_PROGRAM}", since=dh.STARTED + 1)
 
 
 def confined(h, mode="enforce"):
@@ -100,9 +101,16 @@ def confined(h, mode="enforce"):
     h.write("etc/apparmor.d/usr.sbin.libvirtd", "profile libvirtd { /etc/libvirt/hooks/** rmix, }")
 
 
-def confined_but_allowed(h):
+def confined_elsewhere(h):
     confined(h)
-    h.write("etc/apparmor.d/local/usr.sbin.libvirtd", f"/{dh.LIBEXEC}/libvirt-ap-hook PUx,\n")
+    h.remove(dh.HOOK)
+    h.program(LOCAL_HOOK)
+    h.program_link(dh.HOOK, f"/{LOCAL_HOOK}")
+
+
+def confined_but_allowed(h):
+    confined_elsewhere(h)
+    h.write("etc/apparmor.d/local/usr.sbin.libvirtd", f"/{LOCAL_HOOK} PUx,\n")
 
 
 def confined_hook_in_place(h):
@@ -182,13 +190,13 @@ CASES = {
                                      f"rm /{OLD_DIR}/ap-check"),
     "there is no hook": (lambda h: h.remove(dh.HOOK),
                          "hook", "fault", "no hook in", "libvirt-ap-hook /etc/libvirt/hooks"),
-    "the hook leads nowhere": (lambda h: h.remove(f"{dh.LIBEXEC}/libvirt-ap-hook"),
+    "the hook leads nowhere": (lambda h: h.remove(dh.HOOK_PROGRAM),
                                "hook", "fault", "leads to no program", "install"),
     "the first hook came after the daemon": (new_hook, "hook-seen", "fault",
                                              f"newer than libvirtd (process {dh.DAEMON})",
                                              "systemctl restart libvirtd"),
     "AppArmor does not know the hook": (
-        confined, "apparmor", "fault", f"run /{dh.LIBEXEC}/libvirt-ap-hook",
+        confined_elsewhere, "apparmor", "fault", f"run /{LOCAL_HOOK}",
         "libvirt-ap-hook PUx,' >> /etc/apparmor.d/local/usr.sbin.libvirtd"),
     "the boot unit is not installed": (lambda h: h.remove(f"usr/lib/systemd/system/{dh.UNIT}"),
                                        "boot-unit", "fault", "not installed", "install"),
@@ -255,7 +263,9 @@ SPARED = {
     "the daemon's process id is another's now": (
         lambda h: [new_hook(h), h.process(dh.DAEMON, "bash")], "hook-seen"),
     "AppArmor's profile was told": (confined_but_allowed, "apparmor"),
-    "AppArmor only complains": (lambda h: confined(h, "complain"), "apparmor"),
+    "AppArmor only complains": (
+        lambda h: [confined_elsewhere(h), confined(h, "complain")], "apparmor"),
+    "AppArmor lets libvirt run what is in /usr/sbin": (confined, "apparmor"),
     "the hook is a program in the directory": (confined_hook_in_place, "apparmor"),
     "ap-check comes behind ours": (
         lambda h: h.program(f"{NEW_DIR}/ap-check", "vfio_ap-passthrough"), "callout-order"),

@@ -6,6 +6,7 @@ import os
 from harness import host
 
 LIBEXEC = "usr/libexec/libvirt-ap"
+HOOK_PROGRAM = "usr/sbin/libvirt-ap-hook"
 CALLOUT = "usr/lib/mdevctl/scripts.d/callouts/00-libvirt-ap"
 OLD_CALLOUT = "etc/mdevctl.d/scripts.d/callouts/00-libvirt-ap"
 HOOK = "etc/libvirt/hooks/qemu.d/libvirt-ap"
@@ -62,15 +63,16 @@ class DoctorHost(host.Host):
                 self.link(f"sys/bus/ap/devices/{device.name}",
                           f"../../../{device.relative_to(self.path('sys'))}")
         self.masks_at_boot()
-        for name in ("callout", "hook", "guests"):
+        for name in ("callout", "guests"):
             self.program(f"{LIBEXEC}/libvirt-ap-{name}")
+        self.program(HOOK_PROGRAM)
         self.program("usr/bin/mdevctl")
         self.write(MDEVCTL_RULE, "ACTION==\"add\", RUN+=\"/bin/sh -c "
                                  "'{ /usr/bin/mdevctl start-parent-mdevs %k; }'\"\n")
         self.path("usr/lib/mdevctl/scripts.d/notifiers").mkdir(parents=True)
         for name in (CALLOUT, OLD_CALLOUT):
             self.program_link(name, f"/{LIBEXEC}/libvirt-ap-callout")
-        self.program_link(HOOK, f"/{LIBEXEC}/libvirt-ap-hook")
+        self.program_link(HOOK, f"/{HOOK_PROGRAM}")
         self.write(f"usr/lib/systemd/system/{UNIT}", "[Unit]\n")
         self.link(WANTS, f"/usr/lib/systemd/system/{UNIT}")
         self.write("proc/stat", f"cpu 1 2 3\nbtime {BOOTED}\n")

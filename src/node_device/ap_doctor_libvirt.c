@@ -60,7 +60,7 @@ ap_doctor_check_hook(ApDoctor *doctor)
                       "%s leads to no program: libvirt passes over it", path);
     else if (ap_doctor_need(doctor, AP_DOCTOR_HOOKS))
         ap_doctor_add(doctor, AP_DOCTOR_FAULT,
-                      "`ln -s " LIBEXECDIR "/" PROGRAM " " AP_DOCTOR_HOOK_DIR "/" LINK
+                      "`ln -s " SBINDIR "/" PROGRAM " " AP_DOCTOR_HOOK_DIR "/" LINK
                       "`, then restart libvirt's daemon",
                       "libvirt does not ask libvirt-ap: there is no hook in %s",
                       AP_DOCTOR_HOOK_DIR);

@@ -62,18 +62,21 @@ class Doctor(unittest.TestCase):
 
     def test_without_the_callout_nobody_is_asked(self):
         self.mend_all()
-        lab.must("rm", CALLOUTS[0])
-        self.addCleanup(lab.sh, f"ln -sf $(readlink {HOOK} | sed s/hook/callout/) {CALLOUTS[0]}")
+        self.remove_callout(CALLOUTS[0])
         self.assertEqual(self.examine()[0], 0)
         self.assert_asked(True)
-        lab.must("rm", CALLOUTS[1])
-        self.addCleanup(lab.sh, f"ln -sf $(readlink {HOOK} | sed s/hook/callout/) {CALLOUTS[1]}")
+        self.remove_callout(CALLOUTS[1])
         code, found = self.examine()
         self.assertEqual((code, found["callout"]["state"]), (1, "fault"))
         self.assert_asked(False)
         self.mend(found["callout"])
         self.assertEqual(self.examine(), (0, {}))
         self.assert_asked(True)
+
+    def remove_callout(self, path):
+        target = lab.must("readlink", path).strip()
+        self.addCleanup(lab.must, "ln", "-sf", target, path)
+        lab.must("rm", path)
 
     def assert_asked(self, asked):
         """Only the callout refuses a definition that names no queue of a kind that there is."""
@@ -124,8 +127,7 @@ class Doctor(unittest.TestCase):
 
     def test_a_capture_says_the_same(self):
         self.addCleanup(lab.run, "rm", "-rf", "/root/captured")
-        lab.must("rm", CALLOUTS[0])
-        self.addCleanup(lab.sh, f"ln -sf $(readlink {HOOK} | sed s/hook/callout/) {CALLOUTS[0]}")
+        self.remove_callout(CALLOUTS[0])
         lab.must("virt-ap", "capture", "/root/captured")
         here = lab.virt_ap("doctor")
         there = lab.virt_ap("--root", "/root/captured", "doctor")
