@@ -66,11 +66,15 @@ class BootTest(unittest.TestCase):
                                         "modprobe vfio_ap", "udevadm settle --timeout=60"])
         self.assertIsNone(self.host.read(JOURNAL))
 
-    def test_starts_what_was_refused_if_the_driver_was_there_first(self):
-        self.interrupt()
+    def test_starts_what_udev_could_not_start(self):
+        self.host.must("define", "-", stdin=xml([2], [4], A))
+        self.host.must("autostart", A)
         result = self.boot()
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(self.steps()[-1], "mdevctl start-parent-mdevs matrix")
+        self.host.must("start", A)
+        self.boot()
+        self.assertEqual(self.steps()[-1], "udevadm settle --timeout=60")
 
     def replace(self, path, text):
         os.unlink(self.host.file(path))

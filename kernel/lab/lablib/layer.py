@@ -55,6 +55,15 @@ def baked_key(base, built):
     return f"baked-{common.digest('baked 1', base.parent.name, built.name)}"
 
 
+def enable(root):
+    """What `systemctl enable` does for the project's unit, if it is installed."""
+    unit = "usr/lib/systemd/system/libvirt-ap-boot.service"
+    if (root / unit).exists():
+        wants = root / "etc/systemd/system/multi-user.target.wants"
+        wants.mkdir(parents=True)
+        (wants / "libvirt-ap-boot.service").symlink_to(f"/{unit}")
+
+
 def build(target, *, base, built, words, token, callout):
     """Write the layer's image to @target; returns whether the project is in it."""
     root = target.parent / "layer"
@@ -65,6 +74,7 @@ def build(target, *, base, built, words, token, callout):
         if not callout:
             for path in root.rglob("callouts/*libvirt-ap*"):
                 path.unlink()
+        enable(root)
         shutil.copytree(modules(built), root / "usr/lib/modules", dirs_exist_ok=True)
         lib = root / image.LIB
         lib.mkdir(parents=True)
