@@ -12,14 +12,6 @@ CALLOUTS = ("/usr/lib/mdevctl/scripts.d/callouts/00-libvirt-ap",
             "/etc/mdevctl.d/scripts.d/callouts/00-libvirt-ap")
 HOOK = "/etc/libvirt/hooks/qemu.d/libvirt-ap"
 GUEST = "11111111-2222-4333-8444-555555555551"
-RESTART = """
-if [ -d /run/systemd/system ]; then exec systemctl restart libvirtd; fi
-pid=$(cat /run/libvirtd.pid)
-kill $pid
-while [ -d /proc/$pid ]; do sleep 0.1; done
-/usr/lib/libvirt-ap-lab/lab-helper --start libvirtd --listen
-virsh -q uri > /dev/null
-"""
 # What hints had the tests make, and how the lab was before.
 FORGET = """
 systemctl disable libvirt-ap-boot.service
@@ -89,17 +81,17 @@ class Doctor(unittest.TestCase):
     def test_a_hook_that_came_after_the_daemon_is_not_run(self):
         self.mend_all()
         target = lab.must("readlink", HOOK).strip()
-        self.addCleanup(lab.sh, RESTART)
+        self.addCleanup(lab.sh, lab.RESTART_LIBVIRTD)
         self.addCleanup(lab.sh, f"ln -sf {target} {HOOK}")
         lab.must("rm", HOOK)
         code, found = self.examine()
         self.assertEqual((code, found["hook"]["state"]), (1, "fault"))
-        lab.sh(RESTART)
+        lab.sh(lab.RESTART_LIBVIRTD)
         lab.must("ln", "-s", target, HOOK)
         code, found = self.examine()
         self.assertEqual((code, list(found)), (1, ["hook-seen"]))
         self.assert_started_by_the_hook(False)
-        lab.sh(RESTART)
+        lab.sh(lab.RESTART_LIBVIRTD)
         self.assertEqual(self.examine(), (0, {}))
         self.assert_started_by_the_hook(True)
 

@@ -15,19 +15,35 @@ LAB = SOURCE / "kernel/lab/lab"
 TOPOLOGIES = SOURCE / "kernel/lab/topologies"
 ENVIRONMENT = {**os.environ, "LIBVIRT_AP_LAB_NAME": os.environ.get("LIBVIRT_AP_LAB_NAME", "test")}
 
-# Frees every queue of the host and removes every matrix and guest of the test before.
-RESET = r"""
-for name in $(virsh -q list --all --name); do
-    virsh -q destroy "$name"; virsh -q undefine "$name"
-done
-for dir in /sys/devices/vfio_ap/matrix/*-*-*-*-*; do
-    [ ! -d "$dir" ] || echo 1 > "$dir/remove"
-done
-rm -f /etc/mdevctl.d/matrix/* /etc/libvirt-ap/libvirt-ap.conf /etc/udev/rules.d/41-ap.rules
-[ ! -e /proc/sys/vm/allocate_pgste ] || echo 1 > /proc/sys/vm/allocate_pgste
+# Gives every queue of the host to vfio_ap.
+FREE_QUEUES = r"""
 echo 0x0 > /sys/bus/ap/apmask
 echo 0x0 > /sys/bus/ap/aqmask
 udevadm settle
+"""
+
+# Frees every queue of the host and removes every matrix and guest of the test before.
+RESET = r"""
+commands=
+for name in $(virsh -q list --all --name); do
+    commands="$commands destroy $name; undefine $name;"
+done
+[ -z "$commands" ] || virsh -q "$commands"
+for dir in /sys/devices/vfio_ap/matrix/*-*-*-*-*; do
+    [ ! -d "$dir" ] || echo 1 > "$dir/remove"
+done
+rm -f /etc/mdevctl.d/matrix/* /etc/libvirt-ap/libvirt-ap.conf /etc/udev/rules.d/41-ap.rules \
+    /run/libvirt-ap/claims/*
+[ ! -e /proc/sys/vm/allocate_pgste ] || echo 1 > /proc/sys/vm/allocate_pgste
+""" + FREE_QUEUES
+
+
+RESTART_LIBVIRTD = r"""
+if [ -d /run/systemd/system ]; then exec systemctl restart libvirtd; fi
+pid=$(cat /run/libvirtd.pid)
+kill "$pid"
+tail --pid="$pid" -s 0.1 -f /dev/null
+/usr/lib/libvirt-ap-lab/lab-helper --start libvirtd --listen
 """
 
 
@@ -125,18 +141,32 @@ def nodedev_xml(uuid, adapters, domains, control_domains=()):
             f"{lines}</capability></device>")
 
 
-def domain_xml(name, uuid, mdev, cpu="<cpu mode='host-passthrough'/>"):
-    """Domain XML of a small guest with a matrix."""
-    return (f"<domain type='kvm'><name>{name}</name><uuid>{uuid}</uuid><memory unit='MiB'>64"
-            f"</memory><vcpu>1</vcpu><os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type>"
-            f"</os>{cpu}<devices><hostdev mode='subsystem' type='mdev' model='vfio-ap'><source>"
-            f"<address uuid='{mdev}'/></source></hostdev><memballoon model='none'/></devices>"
-            f"</domain>")
+def hostdev_xml(mdev):
+    """The device of a guest that passes a matrix."""
+    return (f"<hostdev mode='subsystem' type='mdev' model='vfio-ap'><source>"
+            f"<address uuid='{mdev}'/></source></hostdev>")
+
+
+def domain_xml(name, uuid, mdev=None, cpu="<cpu mode='host-passthrough'/>", metadata="",
+               devices=""):
+    """Domain XML of a small guest, with a matrix if @mdev names one."""
+    hostdev = hostdev_xml(mdev) if mdev else ""
+    return (f"<domain type='kvm'><name>{name}</name><uuid>{uuid}</uuid><metadata>{metadata}"
+            f"</metadata><memory unit='MiB'>64</memory><vcpu>1</vcpu><os><type arch='s390x' "
+            f"machine='s390-ccw-virtio'>hvm</type></os>{cpu}<devices>{devices}{hostdev}"
+            f"<memballoon model='none'/></devices></domain>")
 
 
 def write_file(path, text):
     """Writes a file in the lab."""
     must("sh", "-c", 'cat > "$1"', "sh", path, stdin=text)
+
+
+def remote_virsh(*argv, xml=None):
+    """Runs virsh on the PC, connected to the lab's libvirtd: a program that starts in the lab takes
+    a second of its own. @xml is what `/dev/stdin` holds."""
+    return subprocess.run(["virsh", "-q", "-c", status()["uri"], *argv], input=xml or "",
+                          check=False, text=True, capture_output=True)
 
 
 def virsh(*argv, xml=None):
