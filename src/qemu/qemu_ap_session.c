@@ -370,6 +370,10 @@ qemu_ap_session_prepare(const QemuApSession *session, GError **error)
     }
     if (!take_lock(session, config->lock_timeout_s, error))
         return FALSE;
+    /* Claims that this guest has before it starts are of a start that nobody ended, as hook and
+     * daemon died: the matrix may be half made. */
+    if (session->kernel)
+        drop_claims(session, TRUE);
     ok = ap_txn_check_closed(session->root, error) && write_claims(session, FALSE, error) &&
          judge_and_bring_up(session, g_steal_pointer(&config), error);
     if (!ok && session->kernel)
