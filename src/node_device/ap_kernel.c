@@ -28,7 +28,7 @@ static const struct {
     { EEXIST, "there is one of this name already" },
     { EUSERS, "there are as many as the kernel can have" },
     { EBUSY, "it is in use" },
-    { ETIMEDOUT, "somebody has it open; the kernel will do it once it is closed" },
+    { ETIMEDOUT, "somebody has it open; the kernel removes it when that is closed, not before" },
 };
 
 
