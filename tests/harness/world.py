@@ -78,6 +78,9 @@ def _run_inside():
         binds = _skeleton(skeleton)
         for name in ("SOURCE_DIR", "BUILD_DIR"):
             binds.append(os.environ[name])
+        # A Python that is none of the distribution's has a place of its own.
+        binds += sorted({path for path in (sys.prefix, sys.base_prefix)
+                         if not path.startswith("/usr")})
         binds += [str(m.directory) for m in mdevctls if m.directory]
         environment = dict(os.environ, HOME="/", TMPDIR="/tmp", LC_ALL="C.UTF-8",
                            **{INSIDE: packages.to_json(mdevctls)})
