@@ -115,7 +115,9 @@ def install_project(target):
     if not (TOP_DIR / "meson.build").exists():
         return False
     made = build()
-    key = common.digest("project 3", str(TOP_DIR), made.name)
+    # Another compiler comes with another Meson, which cannot go on with the old one's directory.
+    compiler = common.call([f"{TRIPLET}-gcc", "-dumpfullversion"])
+    key = common.digest("project 4", str(TOP_DIR), made.name, compiler)
     work = common.cache_dir() / f"project-{key}"
     with common.locked(f"{work}.lock", "waiting for another lab that builds the project"), \
             common.step("building the project for s390x"):
