@@ -76,7 +76,13 @@ def rule_of_elsewhere(h):
     h.write(dh.MDEVCTL_RULE, text.replace("/usr/bin", "/usr/sbin"))
 
 
+def rule_of_elsewhere_without_unit(h):
+    rule_of_elsewhere(h)
+    not_at_boot(h)
+
+
 def masked_rule(h):
+    not_at_boot(h)
     h.link("etc/udev/rules.d/60-mdevctl.rules", "/dev/null")
     h.remove(f"{host.DEFINITIONS}/{dh.UUID}")
 
@@ -167,7 +173,10 @@ CASES = {
                                  "mdevctl", "fault", "not installed", "install"),
     "mdevctl lacks its directory": (no_mdev_directory, "mdevctl", "fault", "refuses", "install"),
     "mdevctl's rule runs a program that is not there": (
-        rule_of_elsewhere, "autostart", "fault", "definitions ask for it: /usr/lib/udev",
+        rule_of_elsewhere_without_unit, "autostart", "fault",
+        "definitions ask for it: /usr/lib/udev", "ln -s /usr/bin/mdevctl /usr/sbin/mdevctl"),
+    "only the boot unit starts matrices": (
+        rule_of_elsewhere, "autostart", "warn", "only libvirt-ap-boot.service",
         "ln -s /usr/bin/mdevctl /usr/sbin/mdevctl"),
     "mdevctl's rule is masked": (masked_rule, "autostart", "warn", "missing or masked", "install"),
     "there is no callout": (no_callout, "callout", "fault", f"in /{NEW_DIR}",

@@ -193,12 +193,19 @@ has_autostart(const ApDoctor *doctor)
 }
 
 
-/* Nothing is wrong as long as nobody wants it. */
+/* Nothing is wrong as long as nobody wants it. The boot unit starts what udev did not. */
 static void
 add_no_autostart(ApDoctor *doctor, const char *hint, const char *why)
 {
     gboolean wanted = has_autostart(doctor);
 
+    if (ap_doctor_has_boot_unit(doctor)) {
+        ap_doctor_add(doctor, AP_DOCTOR_WARN, hint,
+                      "only " AP_DOCTOR_BOOT_UNIT " starts matrices, and not when vfio_ap is "
+                      "loaded later: %s",
+                      why);
+        return;
+    }
     ap_doctor_add(doctor, wanted ? AP_DOCTOR_FAULT : AP_DOCTOR_WARN, hint,
                   "no matrix starts at boot%s: %s",
                   wanted ? ", though definitions ask for it" : "", why);

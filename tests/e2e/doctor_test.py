@@ -14,7 +14,7 @@ HOOK = "/etc/libvirt/hooks/qemu.d/libvirt-ap"
 GUEST = "11111111-2222-4333-8444-555555555551"
 # What hints had the tests make, and how the lab was before.
 FORGET = """
-systemctl disable libvirt-ap-boot.service
+systemctl enable libvirt-ap-boot.service
 rm -f /usr/sbin/mdevctl
 """
 
@@ -46,6 +46,7 @@ class Doctor(unittest.TestCase):
         self.assertEqual(self.examine(), (0, {}))
 
     def test_the_hints_mend_what_a_new_host_lacks(self):
+        lab.must("systemctl", "disable", "libvirt-ap-boot.service")
         code, found = self.examine()
         states = {name: check["state"] for name, check in found.items()}
         self.assertEqual((code, states), (1, {"vfio-ap-boot": "fault", "masks": "fault",
