@@ -171,6 +171,17 @@ def measure_virt_ap(build, work):
     row_absolute("virt-ap list: 1,360 queues, 96 matrices", ours, 50, floor=least)
 
 
+def measure_hook(build):
+    """A guest without AP whose XML is big: libvirt starts the hook three times for it."""
+    disks = "".join(f"<disk type='file' device='disk'><source file='/images/{i}.qcow2'/>"
+                    f"<target dev='vd{i}' bus='virtio'/></disk>\n" for i in range(500))
+    text = (f"<domain type='kvm'><name>big</name><uuid>{UUID}</uuid><devices>\n{disks}</devices>"
+            "</domain>")
+    hook = [str(build / "src/qemu/libvirt-ap-hook"), "big", "prepare", "begin", "-"]
+    ours, least = best(200, [(hook, text)], [(["/bin/true"], text)])
+    row(f"hook: guest without AP, {len(text) / 1000:.0f} kB of XML", ours, least, "/bin/true")
+
+
 def main():
     if sys.argv[1] == "--beside":
         return measure_beside(pathlib.Path(sys.argv[2]), int(sys.argv[3]))
@@ -181,6 +192,7 @@ def main():
         measure_callout(build, work)
         measure_engine(build, work)
         measure_virt_ap(build, work)
+    measure_hook(build)
     if missed:
         print(f"missed: {'; '.join(missed)}")
         return 1
