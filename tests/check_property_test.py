@@ -16,7 +16,7 @@ from pathlib import Path
 from host_tree import FULL, Description, HostTree, apply_mask, apqn_text, full_uuid, parse_ids
 from hosts_test import VIRT_AP, brief
 
-N_HOSTS = 100
+N_HOSTS = int(os.environ.get("N_HOSTS", "25"))
 ADAPTERS, DOMAINS = [5, 6, 9], [4, 5, 0x47]
 SHARING = ["in-use", "guest-overlap", "defined-elsewhere"]  # of equal ones the first tells most
 SEVERITIES = ["reject", "warn", None]
