@@ -184,12 +184,3 @@ ap_claims_load(const ApRoot *root, GPtrArray *problems)
     }
     return claims;
 }
-
-
-gboolean
-ap_claims_exist(const ApRoot *root)
-{
-    g_autoptr(GPtrArray) names = ap_root_list(root, AP_CLAIM_DIR, NULL);
-
-    return names && names->len > 0;
-}

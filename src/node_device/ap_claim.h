@@ -96,13 +96,4 @@ ap_claim_is_alive(const ApClaim *claim, const ApRoot *root);
 GPtrArray *
 ap_claims_load(const ApRoot *root, GPtrArray *problems);
 
-/**
- * ap_claims_exist:
- * @root: a root
- *
- * Returns: whether there is a claim of any guest.
- */
-gboolean
-ap_claims_exist(const ApRoot *root);
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApClaim, ap_claim_free)

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* libvirt-ap-hook-session: main() of what libvirt-ap-hook does for a guest that has AP, or had: it
+ * takes over that program's arguments and its standard input.
+ *
+ * What libvirt cannot take back any more (a guest that runs or has ended) never fails, whatever
+ * happens: a child does it. libvirt waits for the hook, so it never calls libvirt. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "node_device/sim/ap_sim.h"
+#include "qemu/qemu_ap_session.h"
+
+/* The command line. */
+typedef struct {
+    const char *root;
+    gboolean is_sim;
+    const char *operation;
+    const char *suboperation;
+} Call;
+
+
+static gboolean
+has_ap(const ApDomainDef *def)
+{
+    return def->mdevs->len > 0 || def->metadata_line > 0;
+}
+
+
+static gboolean
+is(const Call *call, const char *operation, const char *suboperation)
+{
+    return strcmp(call->operation, operation) == 0 &&
+           strcmp(call->suboperation, suboperation) == 0;
+}
+
+
+/* Before QEMU runs a no is a no. */
+static gboolean
+may_refuse(const Call *call)
+{
+    return is(call, "prepare", "begin") || is(call, "start", "begin");
+}
+
+
+static gboolean
+run_session(const Call *call, const QemuApSession *session, GError **error)
+{
+    if (is(call, "prepare", "begin"))
+        return qemu_ap_session_prepare(session, error);
+    if (is(call, "start", "begin"))
+        return qemu_ap_session_start(session, error);
+    if (is(call, "started", "begin"))
+        qemu_ap_session_started(session);
+    else if (is(call, "reconnect", "begin") || is(call, "attach", "begin"))
+        qemu_ap_session_reconnect(session);
+    else if (is(call, "release", "end"))
+        qemu_ap_session_release(session);
+    return TRUE;
+}
+
+
+static gboolean
+run_call(const Call *call, const ApDomainDef *def, int daemon_pid, GError **error)
+{
+    g_autoptr(ApRoot) root = ap_root_new(call->root, error);
+    g_autoptr(ApKernel) kernel = NULL;
+    QemuApSession session = { .root = root, .def = def, .daemon_pid = daemon_pid };
+
+    if (!root)
+        return FALSE;
+    if (call->is_sim || ap_root_is_host(root)) {
+        kernel = call->is_sim ? ap_sim_open(root, error) : ap_kernel_new(root, error);
+        if (!kernel)
+            return FALSE;
+    }
+    session.kernel = kernel;
+    return run_session(call, &session, error);
+}
+
+
+/* The child of an operation that never fails. */
+static int
+run_in_child(const Call *call, const ApDomainDef *def, int daemon_pid)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        g_autoptr(GError) error = NULL;
+
+        if (!run_call(call, def, daemon_pid, &error))
+            fprintf(stderr, "warning: %s\n", error->message);
+        fflush(stderr);
+        _exit(0);
+    }
+    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    return 0;
+}
+
+
+static int
+run(const Call *call, const char *text, gsize length)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ApDomainDef) def = NULL;
+    int daemon_pid = getppid();
+
+    def = ap_domain_xml_parse(text, length, &error);
+    /* The matrix of one that ends may have been detached while it ran. */
+    if (def && !has_ap(def) && !is(call, "release", "end"))
+        return 0;
+    if (!may_refuse(call))
+        return def ? run_in_child(call, def, daemon_pid) : 0;
+    if (def && run_call(call, def, daemon_pid, &error))
+        return 0;
+    fprintf(stderr, "%s\n", error->message);
+    return 1;
+}
+
+
+int
+main(int argc, char **argv)
+{
+    Call call = { .root = "/" };
+    g_autofree char *text = NULL;
+    g_autoptr(GError) error = NULL;
+    gsize length;
+
+    if (argc >= 7 && (strcmp(argv[1], "--root") == 0 || strcmp(argv[1], "--sim") == 0)) {
+        call.is_sim = strcmp(argv[1], "--sim") == 0;
+        call.root = argv[2];
+        argv += 2;
+        argc -= 2;
+    }
+    if (argc < 5) {
+        fprintf(stderr, "libvirt-ap-hook runs this program\n");
+        return 2;
+    }
+    call.operation = argv[2];
+    call.suboperation = argv[3];
+    if (g_file_get_contents("/dev/stdin", &text, &length, &error))
+        return run(&call, text, length);
+    fprintf(stderr, "%s\n", error->message);
+    return may_refuse(&call) ? 1 : 0;
+}
