@@ -14,6 +14,9 @@
 /* Field 22 of /proc/PID/stat, counted from the state behind the name, field 3. */
 #define STAT_START (22 - 3)
 
+/* /proc tells the boot in whole seconds, and what has passed since then is rounded down, too. */
+#define START_ERROR_S 2
+
 /* What AppArmor's profiles of the daemons let them run, whatever its name. */
 static const char *const runnable_dirs[] = { "/bin", "/sbin", "/usr/bin", "/usr/sbin", NULL };
 
@@ -27,7 +30,7 @@ const char *const ap_doctor_profile_dirs[] = {
 typedef struct {
     const char *name;
     int pid;
-    gint64 start; /* seconds since 1970 */
+    gint64 start; /* seconds since 1970; at most START_ERROR_S too early */
 } Daemon;
 
 
@@ -175,7 +178,7 @@ ap_doctor_check_hook_seen(ApDoctor *doctor)
                       "libvirt's daemon does not run: it will see the hook when it starts");
         return;
     }
-    if (since <= daemon.start) {
+    if (since <= daemon.start + START_ERROR_S) {
         ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "%s (process %d) started when there was a hook",
                       daemon.name, daemon.pid);
         return;

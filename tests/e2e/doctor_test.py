@@ -88,6 +88,8 @@ class Doctor(unittest.TestCase):
         code, found = self.examine()
         self.assertEqual((code, found["hook"]["state"]), (1, "fault"))
         lab.sh(lab.RESTART_LIBVIRTD)
+        # /proc tells in whole seconds when the daemon started.
+        lab.must("sleep", "4")
         lab.must("ln", "-s", target, HOOK)
         code, found = self.examine()
         self.assertEqual((code, list(found)), (1, ["hook-seen"]))
