@@ -49,9 +49,10 @@ class Life(guest.Guests):
     def test_it_shuts_down(self):
         for _ in self.starts():
             self.virsh("shutdown", "payroll")
+            # QEMU may be gone before libvirt has read its answer.
             detail = self.until_it_stops(
-                "payroll",
-                lambda: self.virsh("qemu-monitor-command", "payroll", '{"execute":"quit"}'))
+                "payroll", lambda: lab.remote_virsh("qemu-monitor-command", "payroll",
+                                                    '{"execute":"quit"}'))
             self.assertEqual(detail, libvirt.VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN)
             self.assert_nothing_left()
 
