@@ -178,6 +178,11 @@ bind drivers_probe 05.0004
 ? 05.0004/driver vfio_ap
 write A assign_domain 4
 ? A/guest_matrix 05.0004|
+bind 05.0006/driver_override vfio_ap
+bind drivers/cex4queue/unbind 05.0006
+write A assign_domain 6 -> EADDRNOTAVAIL
+bind 05.0006/driver_override \\n
+bind drivers_probe 05.0006
 bind 05.0004/driver_override \\n
 write A assign_domain 6 -> EADDRNOTAVAIL
 bind 05.0006/driver_override nobody

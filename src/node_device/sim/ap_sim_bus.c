@@ -45,13 +45,14 @@ ap_sim_is_guest_queue(const ApSimState *state, ApApqn apqn)
 }
 
 
-/* ap_owned_by_def_drv() */
+/* ap_owned_by_def_drv(), which finds a queue only while a driver has it: without one its override
+ * does not count. */
 static gboolean
 host_owns(const ApSimState *state, guint adapter, guint domain)
 {
     const ApSimCard *card = ap_sim_state_find_card(state, adapter);
 
-    if (card && get_override(state, card, domain))
+    if (card && get_override(state, card, domain) && get_driver(card, domain) != DRIVER_NONE)
         return get_driver(card, domain) == DRIVER_HOST;
     return ap_mask_has(&state->apmask, adapter) && ap_mask_has(&state->aqmask, domain);
 }
