@@ -320,48 +320,12 @@ class HookTest(Hook):
         self.end_guest("payroll", text, A)
         self.assertFalse(self.is_active(A))
 
-    def test_a_start_that_broke_off_anywhere_is_begun_anew(self):
-        self.define(A, 5, 0x47)
-        text = domain_xml("payroll", A)
-        for when in range(1, 100):
-            killed = subprocess.run(
-                ["strace", "-o", "/dev/null", "-e", "trace=rename",
-                 "-e", f"inject=rename:signal=KILL:when={when}",
-                 HOOK, "--sim", str(self.root), "payroll", "prepare", "begin", "-"],
-                input=text, text=True, capture_output=True, check=False,
-                env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
-            self.run_guest("payroll", A)
-            self.assertEqual(self.matrix(A), "05.0047\n")
-            self.end_guest("payroll", text, A)
-            self.assertFalse(self.is_active(A))
-            if killed.returncode == 0:
-                break
-        self.assertGreater(when, 4)
-
     def test_a_matrix_that_was_detached_goes_when_its_guest_ends(self):
         self.define(A, 5, 0x47)
         self.run_guest("payroll", A)
         self.end_guest("payroll", domain_xml("payroll"), A)
         self.assertFalse(self.is_active(A))
         self.assertEqual(self.claims(), [])
-
-    def test_a_start_that_broke_off_anywhere_is_begun_anew(self):
-        self.define(A, 5, 0x47)
-        text = domain_xml("payroll", A)
-        for when in range(1, 100):
-            killed = subprocess.run(
-                ["strace", "-o", "/dev/null", "-e", "trace=rename",
-                 "-e", f"inject=rename:signal=KILL:when={when}",
-                 HOOK, "--sim", str(self.root), "payroll", "prepare", "begin", "-"],
-                input=text, text=True, capture_output=True, check=False,
-                env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
-            self.run_guest("payroll", A)
-            self.assertEqual(self.matrix(A), "05.0047\n")
-            self.end_guest("payroll", text, A)
-            self.assertFalse(self.is_active(A))
-            if killed.returncode == 0:
-                break
-        self.assertGreater(when, 4)
 
     def test_a_matrix_that_was_detached_goes_with_the_guest_that_took_it(self):
         self.define(A, 5, 0x47)
@@ -402,6 +366,27 @@ class HookTest(Hook):
                       self.refuse("prepare begin", domain_xml("payroll", A)))
         for operation in ("started begin", "reconnect begin", "release end"):
             self.allow(operation, domain_xml("payroll", A))
+
+
+@unittest.skipUnless(os.environ.get("SLOW") == "1", "for the slow suite")
+class BrokenOffTest(Hook):
+    def test_a_start_that_broke_off_anywhere_is_begun_anew(self):
+        self.define(A, 5, 0x47)
+        text = domain_xml("payroll", A)
+        for when in range(1, 100):
+            killed = subprocess.run(
+                ["strace", "-o", "/dev/null", "-e", "trace=rename",
+                 "-e", f"inject=rename:signal=KILL:when={when}",
+                 HOOK, "--sim", str(self.root), "payroll", "prepare", "begin", "-"],
+                input=text, text=True, capture_output=True, check=False,
+                env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+            self.run_guest("payroll", A)
+            self.assertEqual(self.matrix(A), "05.0047\n")
+            self.end_guest("payroll", text, A)
+            self.assertFalse(self.is_active(A))
+            if killed.returncode == 0:
+                break
+        self.assertGreater(when, 4)
 
 
 if __name__ == "__main__":
