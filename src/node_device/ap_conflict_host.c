@@ -347,16 +347,12 @@ ap_judge_binding(ApJudge *judge)
     ApMask full = ap_mask_range(0, AP_ID_MAX);
     gboolean boot_masks = host->boot_rule && (!ap_mask_equal(&host->boot_apmask, &full) ||
                                               !ap_mask_equal(&host->boot_aqmask, &full));
-    gboolean live_masks =
-        !ap_mask_equal(&host->apmask, &full) || !ap_mask_equal(&host->aqmask, &full);
 
-    if (!host->masks_known || (!boot_masks && !live_masks) || !ap_host_has_overrides(host))
+    if (!host->masks_known || !boot_masks || !ap_host_has_overrides(host))
         return;
     ap_judge_report(judge, AP_CODE_MIXED_BINDING, AP_SEVERITY_WARN, NULL, NULL,
-                    g_strdup_printf("queues of this host have a driver_override, but %s: the "
-                                    "kernel takes only one of the two",
-                                    boot_masks ? "41-ap.rules sets masks for the next boot"
-                                               : "apmask and aqmask are not full"),
+                    g_strdup("queues of this host have a driver_override, but 41-ap.rules sets "
+                             "masks for the next boot: the kernel takes only one of the two"),
                     g_strdup("use one way to give queues to guests: chzdev --type ap "
                              "apmask=+0x00-0xff aqmask=+0x00-0xff, or no driver_override"));
 }

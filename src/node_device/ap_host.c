@@ -240,8 +240,8 @@ ap_host_free(ApHost *host)
 }
 
 
-static gboolean
-masks_are_full(const ApHost *host)
+gboolean
+ap_host_masks_are_full(const ApHost *host)
 {
     ApMask full = ap_mask_range(0, AP_ID_MAX);
 
@@ -254,7 +254,7 @@ ap_host_owns(ApHost *host, ApApqn apqn)
 {
     if (!host->masks_known)
         return FALSE;
-    if (masks_are_full(host))
+    if (ap_host_masks_are_full(host))
         return g_strcmp0(ap_host_get_driver(host, apqn), "vfio_ap") != 0;
     return ap_mask_has(&host->apmask, apqn.adapter) && ap_mask_has(&host->aqmask, apqn.domain);
 }
@@ -271,7 +271,7 @@ ap_host_owns_any(ApHost *host, const ApMatrix *matrix, ApApqnSet *ret_owned)
         memset(ret_owned, 0, sizeof(*ret_owned));
     if (!host->masks_known || ap_mask_is_empty(&adapters) || ap_mask_is_empty(&domains))
         return FALSE;
-    if (!masks_are_full(host)) {
+    if (!ap_host_masks_are_full(host)) {
         if (ret_owned)
             ap_apqn_set_add(ret_owned, &adapters, &domains);
         return TRUE;

@@ -201,6 +201,8 @@ ap_host_owns_any(ApHost *host, const ApMatrix *matrix, ApApqnSet *ret_owned);
  * ap_host_has_overrides:
  * @host: a host
  *
+ * None has while the masks are not full: the kernel then refuses it (EINVAL).
+ *
  * Returns: whether some queue has a driver_override.
  */
 gboolean

@@ -277,8 +277,13 @@ ap_host_get_driver(ApHost *host, ApApqn apqn)
 gboolean
 ap_host_has_overrides(ApHost *host)
 {
-    g_autoptr(GPtrArray) names = ap_root_list(host->root, "/sys/bus/ap/devices", NULL);
+    g_autoptr(GPtrArray) names = NULL;
 
+    /* driver_override_store() refuses then, ap_queue.c; listing thousands of queues takes longer
+     * than all else that a start waits for. */
+    if (!ap_host_masks_are_full(host))
+        return FALSE;
+    names = ap_root_list(host->root, "/sys/bus/ap/devices", NULL);
     for (guint i = 0; names && i < names->len; i++) {
         ApApqn apqn;
         g_autofree char *dir = NULL;

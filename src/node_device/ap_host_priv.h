@@ -12,6 +12,10 @@ ap_host_add_problem(ApHost *host, const char *path, GError *error);
 char *
 ap_host_queue_dir(ApApqn apqn);
 
+/* Whether apmask and aqmask leave everything to the host's own drivers. */
+gboolean
+ap_host_masks_are_full(const ApHost *host);
+
 /* Reads the active matrices. */
 void
 ap_host_load_mdevs(ApHost *host);
