@@ -15,11 +15,12 @@ import lab  # noqa: E402 pylint: disable=wrong-import-position
 
 # One queue each, started at boot; then each way in turn, milliseconds a line.
 MEASURE = r"""
+set -e
 count=$1
 definitions=/etc/mdevctl.d/matrix
 matrix=/sys/devices/vfio_ap/matrix
 callouts=/usr/lib/mdevctl/scripts.d/callouts
-mkdir -p /root/ours /etc/mdevctl.d/scripts.d
+mkdir -p /root/ours /etc/mdevctl.d/scripts.d "$definitions"
 mv "$callouts"/00-libvirt-ap /root/ours/
 mv /etc/mdevctl.d/scripts.d /root/scripts.d
 trap 'rm -f "$callouts"/*; mv /root/ours/* "$callouts"; mv /root/scripts.d /etc/mdevctl.d
