@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The lab for tests: one machine of their own, kept up from test to test while its topology does.
+"""The lab for tests: machines of their own, kept up from test to test while their topology does.
 
-Every test module begins with require(); none of them brings the lab down, ./dev test does at its
-end."""
+Every test module begins with require(); none of them brings its machine down, ./dev test does at
+its end. Modules that run at the same time have a machine each."""
 
+import itertools
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import unittest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 LAB = SOURCE / "kernel/lab/lab"
 TOPOLOGIES = SOURCE / "kernel/lab/topologies"
-ENVIRONMENT = {**os.environ, "LIBVIRT_AP_LAB_NAME": os.environ.get("LIBVIRT_AP_LAB_NAME", "test")}
+GROUP = os.environ.get("LIBVIRT_AP_LAB_NAME", "test")
 
 # Gives every queue of the host to vfio_ap.
 FREE_QUEUES = r"""
@@ -49,6 +51,24 @@ tail --pid="$pid" -s 0.1 -f /dev/null
 
 class CommandFailed(AssertionError):
     """A command of a test's own set-up failed."""
+
+
+def _take_machine():
+    """The name of the first machine of the group that no other process has. It is this one's until
+    it ends: the socket that says so lives as long."""
+    for number in itertools.count(1):
+        name = f"{GROUP}-{number}"
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0libvirt-ap-lab-{name}")
+        except OSError:
+            claim.close()
+        else:
+            return name, claim
+
+
+NAME, _CLAIM = _take_machine()
+ENVIRONMENT = {**os.environ, "LIBVIRT_AP_LAB_NAME": NAME}
 
 
 def _lab(*words, **options):
