@@ -45,7 +45,7 @@ list_masks(const ApHost *host)
 
 
 static JsonObject *
-list_cards(const ApHost *host)
+list_cards(ApHost *host)
 {
     g_autoptr(GPtrArray) cards = ap_host_list_cards(host);
     JsonObject *array = json_object_new_array();
@@ -53,7 +53,7 @@ list_cards(const ApHost *host)
     for (guint i = 0; i < cards->len; i++) {
         JsonObject *object = json_object_new_object();
 
-        out_card(object, cards->pdata[i]);
+        out_card(object, host, cards->pdata[i]);
         json_object_array_add(array, object);
     }
     return array;
@@ -170,7 +170,7 @@ run(const CmdContext *context, char **args, GError **error)
 {
     g_autoptr(ApInventory) inventory = cmd_load_inventory(context, error);
     JsonObject *list;
-    const ApHost *host;
+    ApHost *host;
 
     (void)args;
     if (!inventory || !cmd_require_bus(inventory, error))

@@ -46,15 +46,16 @@ static gboolean
 show_card(JsonObject *object, ApInventory *inventory, const char *name)
 {
     const char *text = g_str_has_prefix(name, "ap_") ? name + 3 : name;
+    ApHost *host = ap_inventory_get_host(inventory);
     g_autoptr(ApCard) card = NULL;
     guint adapter;
 
     if (!ap_card_parse(text, &adapter) && !ap_id_parse(text, &adapter, NULL))
         return FALSE;
-    card = ap_host_read_card(ap_inventory_get_host(inventory), adapter);
+    card = ap_host_read_card(host, adapter);
     if (!card)
         return FALSE;
-    out_card(object, card);
+    out_card(object, host, card);
     return TRUE;
 }
 

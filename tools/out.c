@@ -94,8 +94,9 @@ out_ids(const ApMask *mask, guint digits)
 
 
 void
-out_card(JsonObject *object, const ApCard *card)
+out_card(JsonObject *object, ApHost *host, const ApCard *card)
 {
+    g_autofree char *serial = ap_host_read_serial(host, card->adapter);
     g_autofree char *adapter = g_strdup_printf("0x%02x", card->adapter);
 
     json_object_object_add(object, "adapter", out_string(adapter));
@@ -104,7 +105,7 @@ out_card(JsonObject *object, const ApCard *card)
     json_object_object_add(object, "online", out_flag(card->online));
     json_object_object_add(object, "configured", out_flag(card->configured));
     json_object_object_add(object, "checkstopped", out_flag(card->checkstopped));
-    json_object_object_add(object, "serial", out_string(card->serial));
+    json_object_object_add(object, "serial", out_string(serial));
 }
 
 

@@ -49,10 +49,11 @@ out_string(const char *string);
 /**
  * out_card:
  * @object: where to add the card's keys
- * @card: a card
+ * @host: the host
+ * @card: one of its cards
  */
 void
-out_card(JsonObject *object, const ApCard *card);
+out_card(JsonObject *object, ApHost *host, const ApCard *card);
 
 /**
  * out_queue:

@@ -29,7 +29,6 @@ typedef struct {
  * @adapter: APID
  * @type: (nullable): "CEX8C"
  * @mode: (nullable): "cca", "ep11" or "accel"; static
- * @serial: (nullable): serial number, NULL where the card gives none
  * @online: 1, 0, or -1 where unknown
  * @configured: likewise
  * @checkstopped: likewise
@@ -38,7 +37,6 @@ typedef struct {
     guint adapter;
     char *type;
     const char *mode;
-    char *serial;
     int online;
     int configured;
     int checkstopped;
@@ -279,6 +277,20 @@ ap_host_read_card(const ApHost *host, guint adapter);
  */
 const ApCard *
 ap_host_get_card(ApHost *host, guint adapter);
+
+/**
+ * ap_host_read_serial:
+ * @host: a host
+ * @adapter: APID of a card
+ *
+ * Reading it costs the kernel a message to the card. Where no queue of the card is the host's none
+ * can be sent, and before it gives up it scans the whole AP bus, zcrypt_send_ep11_cprb() in
+ * zcrypt_api.c: that takes seconds with thousands of queues, so it is not asked then.
+ *
+ * Returns: (nullable): the card's serial number, if it gives one; the caller frees it.
+ */
+char *
+ap_host_read_serial(ApHost *host, guint adapter);
 
 /**
  * ap_host_why_unusable:

@@ -78,7 +78,6 @@ ap_card_free(ApCard *card)
     if (!card)
         return;
     g_free(card->type);
-    g_free(card->serial);
     g_free(card);
 }
 
@@ -95,7 +94,6 @@ ap_host_read_card(const ApHost *host, guint adapter)
     card->adapter = adapter;
     card->type = read_text(host->root, dir, "type");
     card->mode = find_mode(host->root, dir, card->type);
-    card->serial = read_text(host->root, dir, "serialnr");
     card->online = read_flag(host->root, dir, "online");
     card->configured = read_flag(host->root, dir, "config");
     card->checkstopped = read_flag(host->root, dir, "chkstop");
@@ -115,6 +113,34 @@ ap_host_get_card(ApHost *host, guint adapter)
     card = ap_host_read_card(host, adapter);
     g_hash_table_insert(host->cards, key, card);
     return card;
+}
+
+
+/* Whether a driver of the host's own has a queue of the card. */
+static gboolean
+has_host_queue(ApHost *host, guint adapter)
+{
+    const ApMask *domains = &host->domains;
+
+    for (int d = ap_mask_next(domains, 0); d >= 0; d = ap_mask_next(domains, d + 1)) {
+        const char *driver = ap_host_get_driver(host, (ApApqn){ adapter, d });
+
+        if (driver && driver[0] != '\0' && strcmp(driver, "vfio_ap") != 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+
+char *
+ap_host_read_serial(ApHost *host, guint adapter)
+{
+    g_autofree char *dir = g_strdup_printf(DEVICES "/card%02x", adapter);
+
+    /* What was captured only needs to be read. */
+    if (ap_root_is_host(host->root) && !has_host_queue(host, adapter))
+        return NULL;
+    return read_text(host->root, dir, "serialnr");
 }
 
 
