@@ -53,6 +53,14 @@ class Conflict(unittest.TestCase):
                            "free on adapter 2: domains 0x2a, 0x47, 0xab, 0xff"])
         self.assertNotIn(B, lab.must("mdevctl", "list", "--defined"))
 
+    def test_no_card_is_asked_for_anything(self):
+        """A question that no queue of the host can put makes the kernel scan the whole bus."""
+        self.define(A, [1, 3, 5, 10], [4, 6])
+        before, after = lab.sh("cat /sys/bus/ap/scans; for i in 1 2 3 4 5 6; do virt-ap check "
+                               f"{A} --phase start; done; cat /sys/bus/ap/scans").split()
+        # The kernel scans by itself twice a minute.
+        self.assertLess(int(after) - int(before), 3)
+
     def test_the_guest_is_named_in_its_state(self):
         self.define(A, [1], [4])
         self.start(A)
