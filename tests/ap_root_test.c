@@ -127,8 +127,13 @@ test_directories_too(Fixture *f, gconstpointer data)
 {
     g_autoptr(ApDir) dir = ap_dir_open(f->root, "/etc", NULL);
     g_autoptr(GError) missing = NULL;
+    g_autoptr(GError) outside = NULL;
+    gsize n;
 
     (void)data;
+    g_assert_cmpstr(ap_dir_read(dir, "up/a", 100, &n, NULL), ==, "a");
+    g_assert_null(ap_dir_read(dir, "escaping-absolute/secret", 100, &n, &outside));
+    assert_error(&outside, AP_ERROR_IO);
     g_assert_null(ap_dir_open(f->root, "/nowhere", &missing));
     assert_error(&missing, AP_ERROR_NOT_FOUND);
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -197,19 +197,34 @@ ap_host_read_matrix(const ApRoot *root, const char *uuid, ApMatrix *ret_matrix,
 }
 
 
+/* The short way, since each start reads all matrices. ap_host_read_matrix() tells what is wrong. */
+static gboolean
+read_config_in(ApDir *dir, const char *uuid, ApMatrix *ret_matrix)
+{
+    char path[64];
+    const char *text;
+    gsize length;
+
+    g_snprintf(path, sizeof(path), "%s/ap_config", uuid);
+    text = ap_dir_read(dir, path, AP_ROOT_ATTRIBUTE_MAX, &length, NULL);
+    return text && strlen(text) == length && parse_ap_config(text, ret_matrix, NULL);
+}
+
+
 static void
-load_mdev(ApHost *host, const char *uuid)
+load_mdev(ApHost *host, ApDir *dir, const char *uuid)
 {
     ApActiveMdev *mdev = g_new0(ApActiveMdev, 1);
     g_autoptr(GError) error = NULL;
-    gboolean has_ap_config = FALSE;
+    gboolean has_ap_config = read_config_in(dir, uuid, &mdev->matrix);
 
     mdev->uuid = g_strdup(uuid);
-    if (!ap_host_read_matrix(host->root, uuid, &mdev->matrix, &has_ap_config, &error)) {
-        g_autofree char *dir = attr_path(uuid, "");
+    if (!has_ap_config &&
+        !ap_host_read_matrix(host->root, uuid, &mdev->matrix, &has_ap_config, &error)) {
+        g_autofree char *path = attr_path(uuid, "");
 
         /* Removed between our list and our look: it holds nothing any more. */
-        if (!ap_root_is_missing(host->root, dir))
+        if (!ap_root_is_missing(host->root, path))
             ap_problem_add(host->problems, g_steal_pointer(&error), uuid, TRUE);
         mdev_free(mdev);
         return;
@@ -226,10 +241,11 @@ ap_host_load_mdevs(ApHost *host)
     g_autofree char *features = ap_root_read_line(host->root, AP_HOST_MATRIX_DIR "/features");
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) names = ap_root_list(host->root, AP_HOST_MATRIX_DIR, &error);
+    g_autoptr(ApDir) dir = names ? ap_dir_open(host->root, AP_HOST_MATRIX_DIR, &error) : NULL;
 
     host->mdevs = g_ptr_array_new_with_free_func(mdev_free);
     host->has_ap_config = features && strstr(features, "ap_config");
-    if (!names) {
+    if (!dir) {
         if (!g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
             ap_problem_add(host->problems, g_steal_pointer(&error), NULL, TRUE);
         return;
@@ -239,7 +255,7 @@ ap_host_load_mdevs(ApHost *host)
 
         /* The kernel names its mdevs in lower case. */
         if (uuid && strcmp(uuid, names->pdata[i]) == 0)
-            load_mdev(host, uuid);
+            load_mdev(host, dir, uuid);
     }
 }
 

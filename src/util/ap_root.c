@@ -236,8 +236,9 @@ read_fd(int fd, gsize max, GByteArray *buffer, GError **error)
                         max);
             return FALSE;
         }
-        /* That saves a call for each file on disk; procfs says 0, sysfs a page. */
-        if (length == (gsize)st.st_size)
+        /* That saves a call for each file. sysfs says a page, and gives an attribute whole; procfs
+         * says 0. */
+        if (length == (gsize)st.st_size || st.st_size == AP_ROOT_ATTRIBUTE_MAX)
             break;
     }
     buffer->data[length] = '\0';
@@ -434,13 +435,14 @@ ap_dir_next(ApDir *dir, GError **error)
 }
 
 
-/* Most entries are plain files: only a link pays for being resolved inside the root. */
+/* Mostly there is no link on the way: only that pays for being resolved inside the root. */
 static int
 open_entry(ApDir *dir, const char *name)
 {
-    int fd = openat(dirfd(dir->stream), name, READ_FLAGS | O_NOFOLLOW);
+    struct open_how how = { .flags = READ_FLAGS, .resolve = RESOLVE_NO_SYMLINKS };
+    int fd = syscall(SYS_openat2, dirfd(dir->stream), name, &how, sizeof(how));
 
-    if (fd < 0 && errno == ELOOP) {
+    if (fd < 0 && errno != ENOENT) {
         g_autofree char *path = g_build_filename(dir->path, name, NULL);
 
         return open_in_root(dir->root, path, READ_FLAGS);

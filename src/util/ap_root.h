@@ -200,7 +200,7 @@ ap_dir_next(ApDir *dir, GError **error);
 /**
  * ap_dir_read:
  * @dir: a directory
- * @name: a name in it
+ * @name: a name in it, or a path below it without ".."
  * @max: how many bytes the file may have
  * @ret_length: (out): how many it has
  * @error: return location
