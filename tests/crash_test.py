@@ -9,6 +9,7 @@ late, and it is an error if nobody notices.
 
 import concurrent.futures
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from sim_host import A, JOURNAL, TMP, UNDER_STRACE, VIRT_AP, SimHost, xml
 # At once: most of the time goes to starting programs.
 WORKERS = len(os.sched_getaffinity(0))
 
+KILL_AT = os.environ["KILL_AT"]
 LOCK = "run/lock/s390apconfig.lock"
 # A change of the simulated kernel becomes visible when this is renamed.
 KERNEL = ".sim/state.new"
@@ -39,7 +41,8 @@ def active(host):
 
 
 def run_killed(host, verb, call, n, *options):
-    """Runs a verb that dies at the nth of its system calls of that name; returns whether it did."""
+    """Runs a verb that dies at the nth of its system calls of that name, of those that strace's
+    options let through; returns whether it did."""
     result = subprocess.run(
         ["strace", "-o", "/dev/null", "-e", f"trace={call}", *options,
          "-e", f"inject={call}:signal=KILL:when={n}", *host.command(*verb)],
@@ -115,21 +118,25 @@ class Crash:
         return SimHost(path, create=False)
 
     def calls(self):
-        """The names of the system calls of one run."""
+        """Names and numbers of the system calls of one run."""
         trace = os.path.join(self.directory, "trace")
-        subprocess.run(["strace", "-o", trace, *self.copy("traced").command(*self.verb)],
+        subprocess.run(["strace", "-n", "-o", trace, *self.copy("traced").command(*self.verb)],
                        env=UNDER_STRACE, stdout=subprocess.DEVNULL, check=True)
         with open(trace, encoding="utf-8") as lines:
-            names = {line.split("(")[0] for line in lines if "(" in line}
+            found = {(call, number) for number, call
+                     in re.findall(r"^\[ *(\d+)\] (\w+)\(", lines.read(), re.M)}
         # At its own end a process is through.
-        return sorted(names - {"exit_group", "execve"})
+        return sorted(pair for pair in found if pair[0] not in ("exit_group", "execve"))
 
-    def kill_at(self, call, n):
+    def kill_at(self, call, number, n):
         """Returns None if nothing was hit, else whether all is well."""
         name = f"crash-{threading.get_ident()}"
         # A host that is as before can serve again.
         host = self.fresh.pop(name, None) or self.copy(name)
-        if not run_killed(host, self.verb, call, n):
+        done = subprocess.run([KILL_AT, number, str(n), *host.command(*self.verb)],
+                              env=UNDER_STRACE, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False)
+        if done.returncode != 128 + signal.SIGKILL:
             return None
         recovered = host.run("recover")
         state = host.state()
@@ -147,9 +154,10 @@ class Crash:
 
     def kill_everywhere(self, call):
         """Returns how many points there were, and how many went wrong."""
+        name, number = call
         n = wrong = 0
         while True:
-            ok = self.kill_at(call, n + 1)
+            ok = self.kill_at(name, number, n + 1)
             if ok is None:
                 return n, wrong
             n += 1
