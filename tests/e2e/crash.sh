@@ -1,19 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# crash.sh STEP [NAME...]: runs in the lab. Kills each verb of virt-ap, or those named, at sampled
-# system calls, then recovers: the host has to be as before the verb or as after it, and the lock
-# free. Ends with 1 if it was not, once.
+# crash.sh STEP EVERY [NAME...]: runs in the lab. Kills each verb of virt-ap, or those named, at
+# sampled system calls, then recovers: the host has to be as before the verb or as after it, and the
+# lock free. Ends with 1 if it was not, once.
 #
 # The killer knows nothing of the program: it kills at every system call that can change something,
-# and at every STEPth of the others.
+# or at one in EVERY where a verb only writes files, as on the simulated kernel; and at every STEPth
+# of the other calls.
 step=$1
-shift
+only_files=$2
+shift 2
 
 uuid=aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa
 live=/sys/devices/vfio_ap/matrix
 definitions=/etc/mdevctl.d/matrix
 var=/var/lib/libvirt-ap
+selftest=/usr/libexec/libvirt-ap/selftest
 changing='^(clone|clone3|fchmod|fchown|flock|fork|fsync|link|linkat|mkdir|mkdirat|rename|renameat'
 changing="$changing|renameat2|unlink|unlinkat|vfork|write)\$"
 lock=/run/lock/s390apconfig.lock
@@ -56,45 +59,39 @@ active() {
 # Killed when the definition is exchanged and the kernel has not been told.
 half_updated() {
     active
-    kill_at write 1 -P "$live/$uuid/ap_config" -- update "$uuid" /root/new.xml --live --config
+    kill_for "$live/$uuid/ap_config" write update "$uuid" /root/new.xml --live --config
 }
 
 # Killed when all is done but the end of the journal.
 all_updated() {
     active
-    kill_at unlink 1 -P "$var/journal" -- update "$uuid" /root/new.xml --live --config
+    kill_for "$var/journal" unlink update "$uuid" /root/new.xml --live --config
 }
 
 # Killed when the mdev is there and has no matrix.
 half_started() {
     nothing
-    kill_at write 1 -P "$live/$uuid/ap_config" -- start /root/new.xml
+    kill_for "$live/$uuid/ap_config" write start /root/new.xml
 }
 
 # --- killing
 
-kill_at() { # CALL N OPTION... -- VERB...
-    kill_call=$1 kill_n=$2
+# At the first call of that name for that path.
+kill_for() { # PATH CALL VERB...
+    kill_path=$1 kill_call=$2
     shift 2
-    kill_options=
-    while [ "$1" != -- ]; do
-        kill_options="$kill_options $1"
-        shift
-    done
-    shift
-    # shellcheck disable=SC2086 # several words or none
-    strace --seccomp-bpf -o /dev/null -e trace="$kill_call" $kill_options \
-        -e inject="$kill_call:signal=KILL:when=$kill_n" virt-ap "$@" >/dev/null 2>&1 </dev/null
+    strace -o /dev/null -e trace="$kill_call" -P "$kill_path" \
+        -e inject="$kill_call:signal=KILL:when=1" virt-ap "$@" >/dev/null 2>&1 </dev/null
 }
 
-# "CALL N" for the system calls of a verb to be killed at; a child's calls count by themselves.
+# "CALL NUMBER N" for the system calls of a verb to be killed at.
 list_points() { # VERB...
-    strace -f -o /root/trace virt-ap "$@" >/dev/null
-    awk -v step="$step" -v changing="$changing" '
-        !/^[0-9]+ +[a-z0-9_]+\(/ { next }
-        { split($2, part, "("); call = part[1]; n = ++count[$1, call]; calls++ }
-        call ~ /^(execve|exit_group)$/ || seen[call, n] { next }
-        call ~ changing || calls % step == 0 { seen[call, n] = 1; print call, n }' /root/trace
+    strace -n -o /root/trace virt-ap "$@" >/dev/null
+    sed -n 's/^\[ *\([0-9]*\)\] \([a-z0-9_]*\)(.*/\2 \1/p' /root/trace |
+        awk -v step="$step" -v every="$every" -v changing="$changing" '
+            { n = ++count[$1]; calls++ }
+            $1 ~ /^(execve|exit_group)$/ { next }
+            ($1 ~ changing && ++changes % every == 0) || calls % step == 0 { print $1, $2, n }'
 }
 
 complain() { # WHAT
@@ -110,9 +107,9 @@ kill_everywhere() { # PREPARE VERB...
     shift
     n_before=0 n_after=0
     $prepare
-    while read -r call n; do
+    while read -r call number n; do
         # How often a call is made can depend on who else is at work: not each point is there again.
-        if kill_at "$call" "$n" -- "$@"; then
+        if "$selftest"/kill_at "$number" "$n" virt-ap "$@" >/dev/null 2>&1 </dev/null; then
             missed=$((missed + 1))
             $prepare
             continue
@@ -165,14 +162,16 @@ read -r old_config <"$live/$uuid/ap_config"
 virt-ap define /root/old.xml >/dev/null || exit
 cp "$definitions/$uuid" /root/definition
 
+every=$only_files
 scenario define nothing define /root/new.xml
 scenario 'define another' defined define /root/new.xml
 scenario undefine defined undefine "$uuid"
 scenario autostart defined autostart "$uuid"
+scenario 'update config' active update "$uuid" /root/new.xml --config
+every=1
 scenario start defined start "$uuid"
 scenario 'start a file' nothing start /root/new.xml
 scenario stop active stop "$uuid"
-scenario 'update config' active update "$uuid" /root/new.xml --config
 scenario 'update live' active update "$uuid" /root/new.xml --live
 scenario 'update both' active update "$uuid" /root/new.xml --live --config
 scenario 'recover a half update' half_updated recover

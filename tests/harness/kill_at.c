@@ -11,12 +11,13 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "util/ap_id.h"
 
 #define OPTIONS                                                                                   \
     (PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |       \
@@ -33,7 +34,7 @@ fail(const char *what)
 
 /* In the child: only calls of that number stop it from here on. */
 static void
-run_program(int number, char **argv)
+run_program(guint64 number, char **argv)
 {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -66,9 +67,9 @@ get_signal(int status)
 
 /* Returns the status with which @child ends. What it starts is let go on. */
 static int
-trace(pid_t child, long n)
+trace(pid_t child, guint64 n)
 {
-    long seen = 0;
+    guint64 seen = 0;
     int status;
     pid_t pid;
 
@@ -91,10 +92,12 @@ trace(pid_t child, long n)
 int
 main(int argc, char **argv)
 {
+    guint64 number;
+    guint64 n;
     pid_t child;
     int status;
 
-    if (argc < 4) {
+    if (argc < 4 || !ap_attr_parse(argv[1], &number, NULL) || !ap_attr_parse(argv[2], &n, NULL)) {
         fprintf(stderr, "usage: kill_at NUMBER N PROGRAM [ARG...]\n");
         return 2;
     }
@@ -102,10 +105,10 @@ main(int argc, char **argv)
     if (child < 0)
         fail("fork");
     if (child == 0)
-        run_program(atoi(argv[1]), argv + 3);
+        run_program(number, argv + 3);
     if (waitpid(child, &status, 0) != child || ptrace(PTRACE_SETOPTIONS, child, 0, OPTIONS) < 0)
         fail("ptrace");
     ptrace(PTRACE_CONT, child, 0, 0);
-    status = trace(child, atol(argv[2]));
+    status = trace(child, n);
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
