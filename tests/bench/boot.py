@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """How long mdevctl takes at boot to start 1,000 matrices, in the lab: boot.py [COUNT].
 
-By itself; with a callout that does nothing, which is what the protocol alone takes (three processes
-a matrix); and with ours. All in one run, because only ratios mean something on an emulated machine.
+By itself; with a callout that does nothing, which is what the protocol alone takes (two processes a
+matrix); and with ours. All in one run, because only ratios mean something on an emulated machine.
 """
 
 import pathlib
