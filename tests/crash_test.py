@@ -137,6 +137,8 @@ class Crash:
                               env=UNDER_STRACE, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, check=False)
         if done.returncode != 128 + signal.SIGKILL:
+            # Not hit it does its work; anything else would be a killer that does not work.
+            assert done.returncode == 0, f"{self.name}: {call} {n}: exit code {done.returncode}"
             return None
         recovered = host.run("recover")
         state = host.state()

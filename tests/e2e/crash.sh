@@ -108,13 +108,21 @@ kill_everywhere() { # PREPARE VERB...
     n_before=0 n_after=0
     $prepare
     while read -r call number n; do
-        # How often a call is made can depend on who else is at work: not each point is there again.
-        if "$selftest"/kill_at "$number" "$n" virt-ap "$@" >/dev/null 2>&1 </dev/null; then
+        "$selftest"/kill_at "$number" "$n" virt-ap "$@" >/dev/null 2>&1 </dev/null
+        case $? in
+        137) hit=$((hit + 1)) ;;
+        0)
+            # How often a call is made can depend on who else is at work: not each point is there
+            # again.
             missed=$((missed + 1))
             $prepare
             continue
-        fi
-        hit=$((hit + 1))
+            ;;
+        *)
+            echo "$name: $call $n: neither killed nor done" >&2
+            exit 1
+            ;;
+        esac
         report=$(virt-ap recover 2>&1 </dev/null) || complain "killed at $call $n: no recovery"
         now=$(state)
         case $now in
