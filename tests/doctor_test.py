@@ -51,7 +51,7 @@ def pattern_of(form):
 
 def named_faults():
     """The formats of all faults and warnings in the doctor's source, as patterns."""
-    for path in sorted((SOURCE / "src/node_device").glob("ap_doctor*.c")):
+    for path in sorted((SOURCE / "src/node_device/doctor").glob("ap_doctor*.c")):
         text = path.read_text()
         for match in re.finditer(r"ap_doctor_add\(doctor, ", text):
             state, _, form, *_ = split_call(text[match.end():])
@@ -137,7 +137,7 @@ class DoctorTest(unittest.TestCase):
         self.assertEqual([p for p in kept if "SECRET" in p.read_text()], [])
 
     def test_every_check_has_a_case(self):
-        table = (SOURCE / "src/node_device/ap_doctor.c").read_text()
+        table = (SOURCE / "src/node_device/doctor/ap_doctor.c").read_text()
         codes = re.findall(r'\{ "([a-z-]+)", ap_doctor_check_\w+ \}', table)
         self.assertGreater(len(codes), 20)
         self.assertEqual(set(codes), {case[1] for case in CASES.values()})

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "conf/ap_json.h"
-#include "node_device/ap_conflict.h"
-#include "node_device/ap_kernel.h"
+#include "node_device/conflict/ap_conflict.h"
+#include "node_device/txn/ap_kernel.h"
 
 /* What a command returns that has set its error: the error's code decides on the exit code
  * (ap_error_exit_code()). */

@@ -11,8 +11,8 @@
 
 #include "conf/ap_domain_xml.h"
 #include "conf/ap_udev_rule.h"
-#include "node_device/ap_doctor.h"
-#include "node_device/ap_zkey.h"
+#include "node_device/doctor/ap_doctor.h"
+#include "node_device/inventory/ap_zkey.h"
 #include "out.h"
 #include "util/ap_error.h"
 #include "util/ap_file.h"

@@ -6,7 +6,7 @@
 #include "conf/ap_domain_xml.h"
 #include "conf/ap_nodedev_xml.h"
 #include "conf/ap_xml.h"
-#include "node_device/ap_problem.h"
+#include "node_device/inventory/ap_problem.h"
 #include "out.h"
 #include "qemu/qemu_ap_guest.h"
 #include "util/ap_error.h"

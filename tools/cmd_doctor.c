@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "node_device/ap_doctor.h"
+#include "node_device/doctor/ap_doctor.h"
 #include "out.h"
 #include "util/ap_error.h"
 

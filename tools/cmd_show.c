@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "node_device/ap_problem.h"
+#include "node_device/inventory/ap_problem.h"
 #include "out.h"
 #include "util/ap_error.h"
 

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "out.h"
-#include "node_device/ap_problem.h"
+#include "node_device/inventory/ap_problem.h"
 #include "node_device/sim/ap_sim.h"
+#include "out.h"
 #include "util/ap_error.h"
 #include "util/ap_file.h"
 

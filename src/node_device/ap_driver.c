@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "conf/ap_mdevctl_json.h"
-#include "node_device/ap_change.h"
-#include "node_device/ap_txn.h"
+#include "node_device/conflict/ap_conflict_change.h"
+#include "node_device/txn/ap_txn.h"
 #include "util/ap_error.h"
 #include "util/ap_lock.h"
 

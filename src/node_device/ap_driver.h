@@ -3,8 +3,8 @@
  * transaction. For virt-ap and virtapd. */
 #pragma once
 
-#include "node_device/ap_conflict.h"
-#include "node_device/ap_kernel.h"
+#include "node_device/conflict/ap_conflict.h"
+#include "node_device/txn/ap_kernel.h"
 
 typedef struct _ApDriver ApDriver;
 

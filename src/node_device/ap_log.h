@@ -2,7 +2,7 @@
 /* The journal, for programs whose standard error nobody sees when they succeed. */
 #pragma once
 
-#include "node_device/ap_finding.h"
+#include "node_device/conflict/ap_finding.h"
 
 /**
  * ap_log_finding:

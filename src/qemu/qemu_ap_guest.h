@@ -4,7 +4,7 @@
 #pragma once
 
 #include "conf/ap_domain_xml.h"
-#include "node_device/ap_conflict.h"
+#include "node_device/conflict/ap_conflict.h"
 
 /**
  * qemu_ap_guest_new:

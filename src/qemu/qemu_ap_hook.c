@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "conf/ap_domain_xml.h"
-#include "node_device/ap_claim.h"
+#include "node_device/inventory/ap_claim.h"
 
 #define SESSION "libvirt-ap-hook-session"
 

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "conf/ap_nodedev_xml.h"
-#include "node_device/ap_claim.h"
-#include "node_device/ap_last_guests.h"
 #include "node_device/ap_log.h"
-#include "node_device/ap_txn.h"
+#include "node_device/inventory/ap_claim.h"
+#include "node_device/inventory/ap_last_guests.h"
+#include "node_device/txn/ap_txn.h"
 #include "qemu/qemu_ap_guest.h"
 #include "util/ap_error.h"
 #include "util/ap_lock.h"

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "conf/ap_domain_xml.h"
-#include "node_device/ap_kernel.h"
+#include "node_device/txn/ap_kernel.h"
 
 /**
  * QemuApSession:

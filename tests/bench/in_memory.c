@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "node_device/ap_conflict.h"
+#include "node_device/conflict/ap_conflict.h"
 
 #define N_MATRICES 65536
 #define N_ROUNDS 10

@@ -9,7 +9,7 @@
 
 #include "conf/ap_mdevctl_json.h"
 #include "fuzz.h"
-#include "node_device/ap_callout.h"
+#include "node_device/callout/ap_callout.h"
 
 static char *root;
 

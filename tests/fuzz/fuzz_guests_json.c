@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "node_device/ap_guests.h"
-#include "node_device/ap_problem.h"
+#include "node_device/inventory/ap_guests.h"
+#include "node_device/inventory/ap_problem.h"
 
 
 int

@@ -4,7 +4,7 @@
  * inventory or conflict, and is compared with the real kernel (kernel/selftest). */
 #pragma once
 
-#include "node_device/ap_kernel.h"
+#include "node_device/txn/ap_kernel.h"
 
 /**
  * ap_sim_create:

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The judge: what the callout does in its child process. */
+#include "node_device/callout/ap_callout.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf/ap_mdevctl_json.h"
+#include "node_device/ap_log.h"
+#include "node_device/conflict/ap_conflict_change.h"
+#include "node_device/txn/ap_live.h"
+#include "node_device/txn/ap_txn.h"
+#include "util/ap_error.h"
+#include "util/ap_lock.h"
+
+/* How long anything but waiting for the lock may take, in seconds; SIGALRM then ends the judge,
+ * which is a no. */
+#define WATCHDOG_S 60
+
+/* One call while it is judged. */
+typedef struct {
+    const ApCalloutCall *call;
+    ApRoot *root;
+    ApConfig *config;
+    char *uuid;
+    ApMdevDef *def; /* what mdevctl wants to write; NULL if it sent none */
+} Session;
+
+
+static int
+fail(const GError *error)
+{
+    fprintf(stderr, "%s\n", error->message);
+    return 1;
+}
+
+
+/* Loads the guests by the program that links libxml2; NULL if that fails. */
+static GPtrArray *
+load_guests(GPtrArray *problems, gpointer data)
+{
+    const Session *session = data;
+    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *dir = self ? g_path_get_dirname(self) : g_strdup(".");
+    g_autofree char *program = g_build_filename(dir, "libvirt-ap-guests", NULL);
+    const char *argv[] = { program, "--root", session->call->root, NULL };
+    g_autofree char *output = NULL;
+    int status;
+
+    /* Built, it stands beside the callout; installed, in a directory that mdevctl does not run. */
+    if (!g_file_test(program, G_FILE_TEST_IS_EXECUTABLE))
+        argv[0] = LIBEXECDIR "/libvirt-ap-guests";
+    if (!g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &output,
+                      NULL, &status, NULL) ||
+        status != 0)
+        return NULL;
+    return ap_guests_from_json(output, problems);
+}
+
+
+/* The last inventory is not freed: the callout ends with its only one, and taking thousands of
+ * definitions apart again would take longer than judging them. */
+static ApInventory *
+load_inventory(Session *session, gboolean definitions)
+{
+    static ApInventory *inventory;
+    GPtrArray *problems = ap_problem_list_new();
+    GPtrArray *defs = definitions ? ap_defs_load(session->root, problems) : NULL;
+
+    g_clear_pointer(&inventory, ap_inventory_free);
+    inventory = ap_inventory_new(ap_host_load(session->root), defs, problems,
+                                 g_steal_pointer(&session->config), load_guests, session);
+    return inventory;
+}
+
+
+/* virsh shows standard error only of what fails, so a warning goes to the journal as well. */
+static void
+print_finding(const Session *session, const ApFinding *finding)
+{
+    g_autofree char *text = ap_finding_to_text(finding);
+
+    fprintf(stderr, "%s%s\n", finding->severity == AP_SEVERITY_WARN ? "warning: " : "", text);
+    if (finding->severity == AP_SEVERITY_WARN && ap_root_is_host(session->root))
+        ap_log_finding(finding);
+}
+
+
+/* Prints why it is refused, and only that; else what there is to be warned of. */
+static int
+conclude(const Session *session, const GPtrArray *findings)
+{
+    ApSeverity severity = ap_finding_list_severity(findings);
+
+    for (guint i = 0; i < findings->len; i++) {
+        const ApFinding *finding = findings->pdata[i];
+
+        if (finding->severity == severity)
+            print_finding(session, finding);
+    }
+    return severity == AP_SEVERITY_REJECT ? 1 : 0;
+}
+
+
+/* mdevctl looks for an older definition before it asks us: of two who define one uuid at once the
+ * second would overwrite what the first has written, under the lock, since. */
+static gboolean
+is_defined_twice(Session *session)
+{
+    g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", session->uuid, NULL);
+
+    if (strcmp(session->call->action, "define") != 0 || ap_root_is_missing(session->root, path))
+        return FALSE;
+    fprintf(stderr, "mdev %s is defined already\n  change it with `mdevctl modify`\n",
+            session->uuid);
+    return TRUE;
+}
+
+
+static int
+judge_definition(Session *session)
+{
+    gboolean is_modify = strcmp(session->call->action, "modify") == 0;
+    g_autoptr(GPtrArray) findings = NULL;
+
+    if (is_defined_twice(session))
+        return 1;
+    findings = ap_change_check_definition(load_inventory(session, TRUE), session->root,
+                                          session->uuid, session->def, is_modify);
+    return conclude(session, findings);
+}
+
+
+static int
+judge_start(Session *session)
+{
+    const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
+    ApInventory *inventory = load_inventory(session, FALSE);
+    g_autoptr(GPtrArray) findings =
+        ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_START));
+
+    return conclude(session, findings);
+}
+
+
+static int
+judge_stop(Session *session)
+{
+    const ApCandidate candidate = { .uuid = session->uuid, .active = TRUE };
+    ApInventory *inventory = load_inventory(session, FALSE);
+    g_autoptr(GPtrArray) findings =
+        ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_STOP));
+
+    return conclude(session, findings);
+}
+
+
+static int
+change_live(Session *session)
+{
+    ApInventory *inventory = load_inventory(session, TRUE);
+    g_autoptr(GPtrArray) findings =
+        ap_change_check_live(inventory, session->uuid, session->def);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ApKernel) kernel = ap_kernel_new(session->root, &error);
+    ApMatrix matrix;
+
+    if (!kernel)
+        return fail(error);
+    if (conclude(session, findings) != 0)
+        return 1;
+    if (!ap_mdev_def_replay(session->def, NULL, NULL, &matrix, &error) ||
+        !ap_live_set_matrix(session->root, kernel, session->uuid, &matrix, &error))
+        return fail(error);
+    /* No post event follows a live change. */
+    ap_lock_release(AP_LOCK_PATH, session->call->owner);
+    return 0;
+}
+
+
+/* If the mdev is going away there is nothing to say; an error would fail `mdevctl list`, and with
+ * it libvirt's whole list of mdevs. */
+static int
+print_attributes(Session *session)
+{
+    g_autoptr(ApHost) host = ap_host_load(session->root);
+    const ApActiveMdev *mdev = ap_host_find_mdev(host, session->uuid);
+    g_autofree char *text = mdev ? ap_mdevctl_json_format_attrs(&mdev->matrix) : NULL;
+
+    if (text)
+        printf("%s\n", text);
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+
+static gboolean
+take_lock(Session *session, GError **error)
+{
+    if (!ap_root_is_host(session->root))
+        return TRUE;
+    alarm(WATCHDOG_S + session->config->lock_timeout_s);
+    return ap_lock_take(AP_LOCK_PATH, session->call->owner, session->config->lock_timeout_s * 1000,
+                        error);
+}
+
+
+/* What may not fail because of a broken configuration goes by the default one. */
+static gboolean
+load_config(Session *session, gboolean must_be_good, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+
+    session->config = ap_inventory_load_config(session->root, &local);
+    if (session->config)
+        return TRUE;
+    if (must_be_good) {
+        g_propagate_prefixed_error(error, g_steal_pointer(&local), "bad configuration: ");
+        return FALSE;
+    }
+    fprintf(stderr, "warning: bad configuration: %s\n", local->message);
+    session->config = ap_config_new();
+    return TRUE;
+}
+
+
+static int
+judge_change(Session *session)
+{
+    const char *action = session->call->action;
+    gboolean live = strcmp(session->call->event, "live") == 0;
+    gboolean modify = strcmp(action, "modify") == 0 && !live;
+    gboolean harmless =
+        strcmp(action, "stop") == 0 || strcmp(action, "undefine") == 0 ||
+        (modify &&
+         ap_change_only_becomes_manual(session->root, session->uuid, session->def));
+    g_autoptr(GError) error = NULL;
+
+    if (!load_config(session, !harmless, &error) || !take_lock(session, &error) ||
+        !ap_txn_check_closed(session->root, &error))
+        return fail(error);
+    if (live)
+        return change_live(session);
+    if (strcmp(action, "stop") == 0)
+        return judge_stop(session);
+    if (harmless)
+        return 0;
+    return strcmp(action, "start") == 0 ? judge_start(session) : judge_definition(session);
+}
+
+
+static gboolean
+needs_definition(const ApCalloutCall *call)
+{
+    return strcmp(call->event, "live") == 0 || strcmp(call->action, "define") == 0 ||
+           strcmp(call->action, "modify") == 0 || strcmp(call->action, "start") == 0;
+}
+
+
+static gboolean
+open_session(Session *session, GError **error)
+{
+    const ApCalloutCall *call = session->call;
+
+    session->uuid = ap_uuid_normalize(call->uuid);
+    if (!session->uuid) {
+        g_autofree char *printable = ap_text_printable(call->uuid);
+
+        g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "'%s' is not a UUID", printable);
+        return FALSE;
+    }
+    /* What stands under another parent can be removed, no more. */
+    if (needs_definition(call) && strcmp(call->parent, AP_MDEV_PARENT) != 0) {
+        g_autofree char *printable = ap_text_printable(call->parent);
+
+        g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
+                    "the parent of an AP matrix is '" AP_MDEV_PARENT "', not '%s'", printable);
+        return FALSE;
+    }
+    session->root = ap_root_new(call->root, error);
+    if (!session->root)
+        return FALSE;
+    if (!needs_definition(call))
+        return TRUE;
+    session->def = ap_mdevctl_json_parse(call->input, call->input_length, error);
+    if (!session->def)
+        return FALSE;
+    if (strcmp(session->def->type, AP_MDEV_TYPE) != 0) {
+        g_autofree char *printable = ap_text_printable(session->def->type);
+
+        g_set_error(error, AP_ERROR, AP_ERROR_JSON, "'mdev_type' is '%s': wanted " AP_MDEV_TYPE,
+                    printable);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+
+static void
+close_session(Session *session)
+{
+    g_clear_pointer(&session->def, ap_mdev_def_free);
+    g_clear_pointer(&session->config, ap_config_free);
+    g_clear_pointer(&session->root, ap_root_free);
+    g_clear_pointer(&session->uuid, g_free);
+}
+
+
+int
+ap_callout_judge(const ApCalloutCall *call)
+{
+    Session session = { .call = call };
+    g_autoptr(GError) error = NULL;
+    int result;
+
+    alarm(WATCHDOG_S);
+    if (!open_session(&session, &error))
+        result = fail(error);
+    else if (strcmp(call->event, "get") == 0)
+        result = print_attributes(&session);
+    else
+        result = judge_change(&session);
+    close_session(&session);
+    return result;
+}

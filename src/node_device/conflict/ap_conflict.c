@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The rules: a candidate against the inventory. */
+#include "node_device/conflict/ap_conflict.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "node_device/conflict/ap_conflict_priv.h"
+
+
+/* The guest whose running instance has the mdev, else the first that names it. */
+static const ApGuest *
+find_guest_of(ApInventory *inventory, const char *uuid)
+{
+    GPtrArray *guests = ap_inventory_get_guests_of(inventory, uuid);
+
+    for (guint i = 0; guests && i < guests->len; i++) {
+        if (ap_guest_holds(guests->pdata[i], uuid))
+            return guests->pdata[i];
+    }
+    return guests ? guests->pdata[0] : NULL;
+}
+
+
+const ApGuest *
+ap_judge_get_guest(ApJudge *judge)
+{
+    const ApCandidate *candidate = judge->candidate;
+
+    if (candidate->guest)
+        return candidate->guest;
+    return candidate->uuid ? find_guest_of(judge->inventory, candidate->uuid) : NULL;
+}
+
+
+/* Takes over @message and @hint. */
+static void
+add_finding(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *apqns,
+            const ApGuest *guest, const char *other_mdev, const ApGuest *other_guest,
+            char *message, char *hint)
+{
+    ApFinding *finding = g_new0(ApFinding, 1);
+
+    finding->code = code;
+    finding->severity = severity;
+    finding->phase = judge->phase;
+    if (apqns)
+        finding->apqns = *apqns;
+    finding->mdev = g_strdup(judge->candidate->uuid);
+    finding->guest = g_strdup(guest ? guest->name : NULL);
+    finding->guest_state = g_strdup(guest ? guest->state : NULL);
+    finding->other_mdev = g_strdup(other_mdev);
+    finding->other_guest = g_strdup(other_guest ? other_guest->name : NULL);
+    finding->other_guest_state = g_strdup(other_guest ? other_guest->state : NULL);
+    finding->message = message;
+    finding->hint = hint ? hint : g_strdup("");
+    g_ptr_array_add(judge->findings, finding);
+}
+
+
+void
+ap_judge_refuse(ApJudge *judge, ApCode code, char *message, char *hint)
+{
+    add_finding(judge, code, AP_SEVERITY_REJECT, NULL, ap_judge_get_guest(judge), NULL, NULL,
+                message, hint);
+}
+
+
+void
+ap_judge_report_other(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *apqns,
+                      const char *other_mdev, const ApGuest *other_guest, char *message,
+                      char *hint)
+{
+    /* What cannot be read concerns the host: no guest need be looked for to say so. */
+    gboolean may_ask =
+        code != AP_CODE_UNREADABLE || ap_inventory_has_guests(judge->inventory);
+    const ApGuest *guest = may_ask ? ap_judge_get_guest(judge) : judge->candidate->guest;
+    const char *mdevs[] = { judge->candidate->uuid, other_mdev };
+    const char *guests[] = { guest ? guest->name : NULL, other_guest ? other_guest->name : NULL };
+
+    severity = ap_config_get_severity(ap_inventory_get_config(judge->inventory), code,
+                                      judge->phase, severity, mdevs, guests, 2);
+    if (severity != AP_SEVERITY_ALLOW) {
+        add_finding(judge, code, severity, apqns, guest, other_mdev, other_guest, message, hint);
+        return;
+    }
+    g_free(message);
+    g_free(hint);
+}
+
+
+void
+ap_judge_report(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *apqns,
+                const ApOwner *other, char *message, char *hint)
+{
+    ap_inventory_get_guests(judge->inventory);
+    ap_judge_report_other(judge, code, severity, apqns, other ? other->uuid : NULL,
+                          other ? other->guest : NULL, message, hint);
+}
+
+
+char *
+ap_judge_say(const ApApqnSet *apqns, const char *rest, ...)
+{
+    GString *text = g_string_new("APQN ");
+    g_autofree char *first = NULL;
+    guint position = 0;
+    ApApqn apqn = { 0 };
+    va_list args;
+
+    ap_apqn_set_next(apqns, &position, &apqn);
+    first = ap_apqn_describe(apqn);
+    g_string_append_printf(text, "%s ", first);
+    va_start(args, rest);
+    g_string_append_vprintf(text, rest, args);
+    va_end(args);
+    ap_apqn_set_append_rest(apqns, text);
+    return g_string_free(text, FALSE);
+}
+
+
+/* Domains of @adapter that are in the LPAR and nobody's. */
+static ApMask
+get_free_domains(ApJudge *judge, guint adapter)
+{
+    const ApApqnSet *used = ap_inventory_get_used(judge->inventory);
+    ApMask candidates = ap_mask_minus(&judge->host->domains, &used->domains[adapter]);
+    ApMask free_domains;
+
+    if (!ap_mask_has(&judge->host->adapters, adapter))
+        return (ApMask){ 0 };
+    free_domains = candidates;
+    for (int d = ap_mask_next(&candidates, 0); d >= 0; d = ap_mask_next(&candidates, d + 1)) {
+        if (ap_host_owns(judge->host, (ApApqn){ adapter, d }))
+            ap_mask_clear(&free_domains, d);
+    }
+    return free_domains;
+}
+
+
+/* Adds a line for each adapter of @adapters with something free; returns how many. */
+static guint
+append_free(ApJudge *judge, const ApMask *adapters, GString *text)
+{
+    guint n = 0;
+
+    for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1)) {
+        ApMask free_domains = get_free_domains(judge, a);
+        g_autofree char *domains = NULL;
+
+        if (ap_mask_is_empty(&free_domains))
+            continue;
+        domains = ap_mask_describe(&free_domains);
+        g_string_append_printf(text, "free on adapter %d: domains %s\n", a, domains);
+        n++;
+    }
+    return n;
+}
+
+
+char *
+ap_judge_suggest(ApJudge *judge, const char *otherwise)
+{
+    GString *text = g_string_new(NULL);
+    ApMask elsewhere =
+        ap_mask_minus(&judge->host->adapters, &judge->matrix.adapters);
+
+    if (judge->host->has_bus && judge->host->masks_known) {
+        if (append_free(judge, &judge->matrix.adapters, text) == 0) {
+            g_string_append(text, "nothing is free on its adapters\n");
+            append_free(judge, &elsewhere, text);
+        }
+        g_string_append(text, otherwise);
+        return g_string_free(text, FALSE);
+    }
+    /* Nothing to offer: then the other way is the only one. */
+    g_string_append(text, g_str_has_prefix(otherwise, "or ") ? otherwise + 3 : otherwise);
+    return g_string_free(text, FALSE);
+}
+
+
+char *
+ap_judge_describe_owner(ApJudge *judge, const ApOwner *owner)
+{
+    gboolean known = ap_inventory_get_guests(judge->inventory) != NULL;
+
+    if (owner->guest)
+        return g_strdup_printf("mdev %s of guest '%s' (%s)", owner->uuid, owner->guest->name,
+                               owner->guest->state);
+    return g_strdup_printf("mdev %s (%s%s)", owner->uuid,
+                           owner->active ? "active" : "defined",
+                           known ? ", no guest" : ", its guest could not be found out");
+}
+
+
+ApSeverity
+ap_judge_by_phase(const ApJudge *judge, ApSeverity define, ApSeverity start, ApSeverity guest)
+{
+    switch (judge->phase) {
+    case AP_PHASE_DEFINE:
+        return define;
+    case AP_PHASE_START:
+    case AP_PHASE_LIVE:
+        return start;
+    default:
+        return guest;
+    }
+}
+
+
+/* Somebody has it now: removing it would take it from under a running guest. */
+static void
+judge_busy(ApJudge *judge)
+{
+    const char *uuid = judge->candidate->uuid;
+    const ApGuest *guest = ap_judge_get_guest(judge);
+    const ApGuest *holder = guest && uuid && ap_guest_holds(guest, uuid) ? guest : NULL;
+
+    if (!holder && (!uuid || !ap_host_is_in_use(judge->host, uuid)))
+        return;
+    ap_judge_report(judge, AP_CODE_BUSY, AP_SEVERITY_REJECT, NULL, NULL,
+                    holder ? g_strdup_printf("mdev %s is in use by guest '%s' (%s)", uuid,
+                                             holder->name, holder->state)
+                           : g_strdup_printf("mdev %s is in use, by a guest that the system's "
+                                             "libvirt does not know",
+                                             uuid),
+                    g_strdup("stop the guest, or detach the device from it"));
+}
+
+
+/* A live matrix that cannot be read may hold any queue; whatever else cannot be read is told. */
+static void
+judge_problems(ApJudge *judge)
+{
+    GPtrArray *problems = ap_inventory_get_problems(judge->inventory);
+
+    for (guint i = 0; i < problems->len; i++) {
+        const ApProblem *problem = problems->pdata[i];
+        gboolean own = g_strcmp0(problem->mdev, judge->candidate->uuid) == 0 && problem->mdev;
+
+        ap_judge_report_other(
+            judge, AP_CODE_UNREADABLE,
+            problem->is_live || own ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN, NULL,
+            own ? NULL : problem->mdev, NULL, g_strdup(problem->message),
+            g_strdup(problem->is_live ? "an active matrix that cannot be read may hold any queue"
+                                      : "mend or remove the file"));
+    }
+}
+
+
+static void
+judge_bus(ApJudge *judge)
+{
+    const char *what = !judge->host->has_bus       ? "AP bus (/sys/bus/ap)"
+                     : !judge->host->has_vfio_ap   ? "vfio_ap (" AP_HOST_MATRIX_DIR ")"
+                                                   : NULL;
+
+    if (!what)
+        return;
+    ap_judge_report_other(judge, AP_CODE_UNREADABLE,
+                          ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_REJECT,
+                                            AP_SEVERITY_REJECT),
+                          NULL, NULL, NULL,
+                          g_strdup_printf("this host has no %s now: nothing can start, and "
+                                          "definitions are judged against each other alone",
+                                          what),
+                          g_strdup("modprobe vfio_ap"));
+}
+
+
+/* What concerns the host and not the matrix. */
+static void
+judge_surroundings(ApJudge *judge)
+{
+    judge_bus(judge);
+    ap_judge_binding(judge);
+    judge_problems(judge);
+}
+
+
+static ApJudge
+make_judge(ApInventory *inventory, const ApCandidate *candidate, ApPhase phase,
+           GPtrArray *findings)
+{
+    return (ApJudge){
+        .inventory = inventory,
+        .host = ap_inventory_get_host(inventory),
+        .candidate = candidate,
+        .phase = phase,
+        .findings = findings,
+    };
+}
+
+
+static void
+judge_matrix(ApJudge *judge)
+{
+    if (!ap_judge_steps(judge))
+        return;
+    ap_judge_sharing(judge);
+    ap_judge_shared_mdev(judge);
+    ap_judge_host(judge);
+    ap_judge_control(judge);
+    ap_judge_previous_owner(judge);
+}
+
+
+static void
+judge_phases(ApInventory *inventory, const ApCandidate *candidate, guint phases, gboolean audit,
+             GPtrArray *findings)
+{
+    for (guint phase = 0; phase < AP_N_PHASES; phase++) {
+        ApJudge judge = make_judge(inventory, candidate, phase, findings);
+
+        judge.audit = audit;
+        if (!(phases & AP_PHASE_BIT(phase)))
+            continue;
+        if (phase == AP_PHASE_STOP) {
+            judge_busy(&judge);
+            continue;
+        }
+        if (phase != AP_PHASE_FREE)
+            judge_matrix(&judge);
+        else if (ap_judge_steps(&judge))
+            ap_judge_needs(&judge);
+        if (!audit)
+            judge_surroundings(&judge);
+    }
+}
+
+
+GPtrArray *
+ap_conflict_check(ApInventory *inventory, const ApCandidate *candidate, guint phases)
+{
+    GPtrArray *findings = ap_finding_list_new();
+
+    judge_phases(inventory, candidate, phases, FALSE, findings);
+    ap_finding_list_settle(findings);
+    return findings;
+}
+
+
+ApCandidate
+ap_candidate_of_owner(const ApOwner *owner, guint phases, guint *ret_natural)
+{
+    const guint of_definition = AP_PHASE_BIT(AP_PHASE_DEFINE) | AP_PHASE_BIT(AP_PHASE_START);
+    gboolean only_definition = phases && !(phases & ~of_definition);
+    ApCandidate candidate = { .uuid = owner->uuid };
+
+    candidate.active = owner->active && !(owner->definition && only_definition);
+    if (candidate.active)
+        candidate.matrix = owner->live;
+    else
+        candidate.def = owner->definition->def;
+    *ret_natural = candidate.active ? AP_PHASE_BIT(AP_PHASE_LIVE) : of_definition;
+    return candidate;
+}
+
+
+/* An mdev that a guest names, as the inventory knows it, or as the guest brings it with it; FALSE
+ * if neither. */
+static gboolean
+get_named_mdev(ApInventory *inventory, const ApGuest *guest, const char *uuid, guint phases,
+               ApCandidate *ret_candidate, guint *ret_phases)
+{
+    const ApOwner *owner = ap_inventory_find(inventory, uuid);
+
+    if (!owner && !guest->has_matrix)
+        return FALSE;
+    if (owner) {
+        *ret_candidate = ap_candidate_of_owner(owner, phases, ret_phases);
+    } else {
+        *ret_candidate = (ApCandidate){ .uuid = uuid, .matrix = guest->matrix };
+        *ret_phases = AP_PHASE_BIT(AP_PHASE_START);
+    }
+    ret_candidate->guest = guest;
+    *ret_phases = phases ? phases : *ret_phases | AP_PHASE_BIT(AP_PHASE_GUEST);
+    return TRUE;
+}
+
+
+/* A guest names an mdev of which nothing is known. */
+static void
+judge_unknown_mdev(ApJudge *judge)
+{
+    const char *uuid = judge->candidate->uuid;
+
+    ap_judge_shared_mdev(judge);
+    /* What would tell what the mdev holds cannot be read. */
+    if (ap_problem_find(ap_inventory_get_problems(judge->inventory), uuid)) {
+        if (!judge->audit)
+            judge_problems(judge);
+        return;
+    }
+    ap_judge_report(judge, AP_CODE_EMPTY, AP_SEVERITY_REJECT, NULL, NULL,
+                    g_strdup_printf("guest '%s' names mdev %s, which is neither active nor "
+                                    "defined",
+                                    judge->candidate->guest->name, uuid),
+                    g_strdup("define it, or name another: virsh nodedev-list --all --cap mdev"));
+}
+
+
+/* What of a guest is no question of a matrix. */
+static void
+judge_guest_itself(ApInventory *inventory, const ApGuest *guest, gboolean audit,
+                   GPtrArray *findings)
+{
+    for (guint i = 0; i < guest->mdevs->len; i++) {
+        const char *uuid = guest->mdevs->pdata[i];
+        ApCandidate candidate = { .uuid = uuid, .guest = guest };
+        ApJudge judge = make_judge(inventory, &candidate, AP_PHASE_GUEST, findings);
+
+        judge.audit = audit;
+        if (i == 1)
+            ap_judge_report(&judge, AP_CODE_TOO_MANY, AP_SEVERITY_REJECT, NULL, NULL,
+                            g_strdup_printf("guest '%s' has %u vfio-ap hostdevs; it can have one",
+                                            guest->name, guest->mdevs->len),
+                            g_strdup("put all its queues into one matrix"));
+        if (!ap_inventory_find(inventory, uuid) && !guest->has_matrix)
+            judge_unknown_mdev(&judge);
+    }
+}
+
+
+static void
+judge_guest(ApInventory *inventory, const ApGuest *guest, guint phases, gboolean audit,
+            GPtrArray *findings)
+{
+    for (guint i = 0; i < guest->mdevs->len; i++) {
+        ApCandidate candidate;
+        guint applying;
+
+        if (get_named_mdev(inventory, guest, guest->mdevs->pdata[i], phases, &candidate,
+                           &applying))
+            judge_phases(inventory, &candidate, applying, audit, findings);
+    }
+    if (phases == 0 || phases & AP_PHASE_BIT(AP_PHASE_GUEST))
+        judge_guest_itself(inventory, guest, audit, findings);
+}
+
+
+GPtrArray *
+ap_conflict_check_guest(ApInventory *inventory, const ApGuest *guest, guint phases)
+{
+    GPtrArray *findings = ap_finding_list_new();
+
+    judge_guest(inventory, guest, phases, FALSE, findings);
+    ap_finding_list_settle(findings);
+    return findings;
+}
+
+
+static void
+audit_owner(ApInventory *inventory, const ApOwner *owner, GPtrArray *findings)
+{
+    const ApHost *host = ap_inventory_get_host(inventory);
+    ApCandidate candidate = { .uuid = owner->uuid };
+    guint phases = AP_PHASE_BIT(AP_PHASE_DEFINE);
+
+    if (owner->active) {
+        candidate.active = TRUE;
+        candidate.matrix = owner->live;
+        judge_phases(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_LIVE), TRUE, findings);
+    } else if (host->has_bus && host->has_vfio_ap) {
+        phases |= AP_PHASE_BIT(AP_PHASE_START);
+    }
+    if (!owner->definition)
+        return;
+    candidate = (ApCandidate){ .uuid = owner->uuid, .def = owner->definition->def };
+    judge_phases(inventory, &candidate, phases, TRUE, findings);
+}
+
+
+static void
+swap_strings(char **a, char **b)
+{
+    char *swap = *a;
+
+    *a = *b;
+    *b = swap;
+}
+
+
+/* Both sides of a pair are judged: the smaller uuid, and of two guests on one mdev the smaller
+ * name, is the one that is reported. */
+static void
+normalize_for_audit(ApFinding *finding)
+{
+    int order = g_strcmp0(finding->mdev, finding->other_mdev);
+
+    finding->phase = AP_PHASE_AUDIT;
+    if (!finding->mdev || !finding->other_mdev)
+        return;
+    if (order == 0)
+        order = g_strcmp0(finding->guest, finding->other_guest);
+    if (order <= 0)
+        return;
+    swap_strings(&finding->mdev, &finding->other_mdev);
+    swap_strings(&finding->guest, &finding->other_guest);
+    swap_strings(&finding->guest_state, &finding->other_guest_state);
+}
+
+
+GPtrArray *
+ap_conflict_audit(ApInventory *inventory)
+{
+    GPtrArray *findings = ap_finding_list_new();
+    GPtrArray *guests = ap_inventory_get_guests(inventory);
+    GPtrArray *owners = ap_inventory_get_owners(inventory);
+    ApCandidate nobody = { 0 };
+    ApJudge surroundings = make_judge(inventory, &nobody, AP_PHASE_DEFINE, findings);
+
+    for (guint i = 0; i < owners->len; i++)
+        audit_owner(inventory, owners->pdata[i], findings);
+    for (guint i = 0; guests && i < guests->len; i++)
+        judge_guest(inventory, guests->pdata[i], AP_PHASE_BIT(AP_PHASE_GUEST), TRUE, findings);
+    judge_surroundings(&surroundings);
+    for (guint i = 0; i < findings->len; i++)
+        normalize_for_audit(findings->pdata[i]);
+    ap_finding_list_settle(findings);
+    return findings;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of the conflict rules share: one judgement, and its report. */
+#pragma once
+
+#include "node_device/conflict/ap_conflict.h"
+
+/* One candidate in one phase. */
+typedef struct {
+    ApInventory *inventory;
+    ApHost *host;
+    const ApCandidate *candidate;
+    ApMatrix matrix;   /* what is judged */
+    ApPhase phase;
+    gboolean audit;    /* what concerns the host, not the matrix, is told apart, once */
+    ApApqnSet said;    /* APQNs that host-owned or in-use have named already */
+    GPtrArray *findings;
+} ApJudge;
+
+/* The guest of the candidate: the one that is judged, else the one that holds its mdev or names it;
+ * NULL if there is none or it cannot be known. */
+const ApGuest *
+ap_judge_get_guest(ApJudge *judge);
+
+/* Adds a finding, unless the configuration allows it. @apqns may be NULL, @other too; takes over
+ * @message and @hint (NULL: ""). */
+void
+ap_judge_report(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *apqns,
+                const ApOwner *other, char *message, char *hint);
+
+/* Likewise, with the other side's mdev and guest given one by one. */
+void
+ap_judge_report_other(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *apqns,
+                      const char *other_mdev, const ApGuest *other_guest, char *message,
+                      char *hint);
+
+/* Adds a finding of severity reject that the configuration cannot change. Takes over @message and
+ * @hint. */
+void
+ap_judge_refuse(ApJudge *judge, ApCode code, char *message, char *hint);
+
+/* "APQN 05.0047 (adapter 5, domain 71) " and @rest, then the other APQNs of @apqns. */
+char *
+ap_judge_say(const ApApqnSet *apqns, const char *rest, ...) G_GNUC_PRINTF(2, 3);
+
+/* What could be taken instead, on the adapters of the judged matrix; then @otherwise. */
+char *
+ap_judge_suggest(ApJudge *judge, const char *otherwise);
+
+/* How messages call an mdev: "mdev UUID of guest 'NAME' (running)". */
+char *
+ap_judge_describe_owner(ApJudge *judge, const ApOwner *owner);
+
+/* Severities of the table in docs/codes.rst for phases define; start and live; guest. Other
+ * phases take the third. */
+ApSeverity
+ap_judge_by_phase(const ApJudge *judge, ApSeverity define, ApSeverity start, ApSeverity guest);
+
+/* ap_conflict_host.c: the matrix against the machine and the host. */
+void
+ap_judge_host(ApJudge *judge);
+
+/* ap_conflict_host.c: masks and driver_override at the same time. */
+void
+ap_judge_binding(ApJudge *judge);
+
+/* ap_conflict_keys.c: the queues served another guest before. */
+void
+ap_judge_previous_owner(ApJudge *judge);
+
+/* ap_conflict_keys.c: the host cannot do without the queues that it is to give away. */
+void
+ap_judge_needs(ApJudge *judge);
+
+/* ap_conflict_step.c: the steps that lead to the matrix; FALSE if one cannot be taken. */
+gboolean
+ap_judge_steps(ApJudge *judge);
+
+/* ap_conflict_share.c: the matrix against all other matrices and guests. */
+void
+ap_judge_sharing(ApJudge *judge);
+
+/* ap_conflict_share.c: two guests that name one mdev. */
+void
+ap_judge_shared_mdev(ApJudge *judge);
+
+/* ap_conflict_share.c: who could change whose master keys. */
+void
+ap_judge_control(ApJudge *judge);

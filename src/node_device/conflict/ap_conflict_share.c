@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The matrix against all other matrices and guests. */
+#include <string.h>
+
+#include "node_device/conflict/ap_conflict_priv.h"
+
+/* Whether the owner may become active by itself, or somebody relies on it. */
+static gboolean
+is_claimed(ApJudge *judge, const ApOwner *owner)
+{
+    if (owner->active || (owner->definition && owner->definition->def->autostart))
+        return TRUE;
+    /* Guests that cannot be read may name it: fail closed. */
+    return !ap_inventory_get_guests(judge->inventory) || owner->guest;
+}
+
+
+/* A guest of the mdev that libvirt starts at boot, but not @except. */
+static const ApGuest *
+find_autostart_guest(ApJudge *judge, const char *uuid, const ApGuest *except)
+{
+    GPtrArray *guests = uuid ? ap_inventory_get_guests_of(judge->inventory, uuid) : NULL;
+
+    for (guint i = 0; guests && i < guests->len; i++) {
+        const ApGuest *guest = guests->pdata[i];
+
+        if (guest->autostart && (!except || strcmp(guest->name, except->name) != 0))
+            return guest;
+    }
+    return NULL;
+}
+
+
+static gboolean
+is_autostart(ApJudge *judge)
+{
+    const ApGuest *guest = judge->candidate->guest;
+
+    if (guest)
+        return guest->autostart;
+    return find_autostart_guest(judge, judge->candidate->uuid, NULL) != NULL;
+}
+
+
+/* An audit looks at a pair from both sides and tells it once: its message must name both. */
+static char *
+say_shared(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
+{
+    g_autofree char *other_name = ap_judge_describe_owner(judge, owner);
+    g_autofree char *own_name = NULL;
+    const ApOwner *own;
+    gboolean first;
+
+    if (!judge->audit)
+        return ap_judge_say(shared, "belongs to %s", other_name);
+    own = ap_inventory_find(judge->inventory, judge->candidate->uuid);
+    own_name = ap_judge_describe_owner(judge, own);
+    first = strcmp(own->uuid, owner->uuid) < 0;
+    return ap_judge_say(shared, "is in %s and in %s", first ? own_name : other_name,
+                        first ? other_name : own_name);
+}
+
+
+static void
+report_shared(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *shared,
+              const ApOwner *owner, const ApGuest *guest, const char *otherwise)
+{
+    ap_judge_report_other(judge, code, severity, shared, owner->uuid, guest,
+                          say_shared(judge, shared, owner), ap_judge_suggest(judge, otherwise));
+}
+
+
+/* The other's guest holds its matrix though sysfs does not show it (any more), or both guests start
+ * at boot. */
+static void
+share_with_guest(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
+{
+    const ApGuest *own = ap_judge_get_guest(judge);
+    gboolean held = owner->guest && ap_guest_holds(owner->guest, owner->uuid) &&
+                    (!own || strcmp(owner->guest->name, own->name) != 0);
+    const ApGuest *other = held ? owner->guest : find_autostart_guest(judge, owner->uuid, own);
+
+    if (!other || (!held && !is_autostart(judge)))
+        return;
+    report_shared(judge, AP_CODE_GUEST_OVERLAP,
+                  ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_ALLOW,
+                                    held ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN),
+                  shared, owner, other, "or change that guest's matrix first");
+}
+
+
+/* Every code that applies is reported: the configuration can change each, and of those that are
+ * left the strongest stays. */
+static void
+share_with(const ApOwner *owner, gpointer data)
+{
+    ApJudge *judge = data;
+    const ApDefinition *definition = owner->definition;
+    gboolean live = owner->active && ap_matrix_overlaps(&judge->matrix, &owner->live);
+    gboolean defined = definition && ap_matrix_overlaps(&judge->matrix, &definition->matrix);
+    ApSeverity define;
+    ApApqnSet shared = { 0 };
+    ApMatrix common;
+
+    if (!live && !defined)
+        return;
+    if (live) {
+        common = ap_matrix_intersection(&judge->matrix, &owner->live);
+        ap_apqn_set_add(&shared, &common.adapters, &common.domains);
+        ap_apqn_set_add_all(&judge->said, &shared);
+    }
+    if (defined) {
+        common = ap_matrix_intersection(&judge->matrix, &definition->matrix);
+        ap_apqn_set_add(&shared, &common.adapters, &common.domains);
+    }
+    define = is_claimed(judge, owner) ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN;
+    if (live) {
+        report_shared(judge, AP_CODE_IN_USE,
+                      ap_judge_by_phase(judge, define, AP_SEVERITY_REJECT, AP_SEVERITY_REJECT),
+                      &shared, owner, owner->guest, "or stop that mdev first");
+        return;
+    }
+    report_shared(judge, AP_CODE_DEFINED_ELSEWHERE,
+                  ap_judge_by_phase(judge, define, AP_SEVERITY_WARN, AP_SEVERITY_WARN), &shared,
+                  owner, owner->guest, "or change that definition first");
+    share_with_guest(judge, &shared, owner);
+}
+
+
+void
+ap_judge_sharing(ApJudge *judge)
+{
+    ap_inventory_foreach_overlap(judge->inventory, &judge->matrix.adapters,
+                                 &judge->matrix.domains, judge->candidate->uuid, share_with,
+                                 judge);
+}
+
+
+/* Of an mdev that is neither active nor defined no queues are known. */
+static char *
+say_shared_mdev(const char *mdev, const ApApqnSet *apqns, const ApGuest *guest,
+                const ApGuest *other)
+{
+    if (ap_apqn_set_is_empty(apqns))
+        return g_strdup_printf("guests '%s' and '%s' (%s) name the same mdev %s", guest->name,
+                               other->name, other->state, mdev);
+    return ap_judge_say(apqns, "belongs to mdev %s of guest '%s' (%s), which guest '%s' names too",
+                        mdev, other->name, other->state, guest->name);
+}
+
+
+static void
+report_shared_mdev(ApJudge *judge, const ApGuest *guest, const ApGuest *other)
+{
+    gboolean holds = ap_guest_holds(other, judge->candidate->uuid);
+    ApApqnSet apqns = { 0 };
+
+    ap_apqn_set_add(&apqns, &judge->matrix.adapters, &judge->matrix.domains);
+    ap_judge_report_other(
+        judge, AP_CODE_GUEST_SHARED_MDEV,
+        ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_WARN,
+                          holds ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN),
+        &apqns, judge->candidate->uuid, other,
+        say_shared_mdev(judge->candidate->uuid, &apqns, guest, other),
+        g_strdup(holds ? "only one of them can run: stop the other, or give this one an mdev of "
+                         "its own"
+                       : "only one of them can run at a time"));
+}
+
+
+void
+ap_judge_shared_mdev(ApJudge *judge)
+{
+    const char *uuid = judge->candidate->uuid;
+    const ApGuest *guest;
+    GPtrArray *guests;
+
+    if (!uuid || (judge->phase != AP_PHASE_DEFINE && judge->phase != AP_PHASE_GUEST))
+        return;
+    /* Only a warning here: the callout does not read all guests for it, virt-ap has read them. */
+    if (judge->phase == AP_PHASE_DEFINE && !ap_inventory_has_guests(judge->inventory))
+        return;
+    guest = ap_judge_get_guest(judge);
+    guests = ap_inventory_get_guests_of(judge->inventory, uuid);
+    for (guint i = 0; guests && i < guests->len; i++) {
+        const ApGuest *other = guests->pdata[i];
+
+        if (strcmp(other->name, guest->name) != 0)
+            report_shared_mdev(judge, guest, other);
+    }
+}
+
+
+/* Removes the adapters that have no master keys. */
+static ApMask
+without_accelerators(ApHost *host, const ApMask *adapters)
+{
+    ApMask result = *adapters;
+
+    for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1)) {
+        const ApCard *card = ap_host_get_card(host, a);
+
+        if (card && g_strcmp0(card->mode, "accel") == 0)
+            ap_mask_clear(&result, a);
+    }
+    return result;
+}
+
+
+/* Adds the queues of @victim that the control domains of @master reach to @set. */
+static void
+add_controlled(ApHost *host, const ApMatrix *master, const ApMatrix *victim, ApApqnSet *set)
+{
+    ApMask adapters = ap_mask_and(&master->adapters, &victim->adapters);
+    ApMask control = ap_mask_and(&master->control_domains, &host->control_domains);
+    ApMask domains = ap_mask_and(&control, &victim->domains);
+
+    if (ap_mask_is_empty(&adapters) || ap_mask_is_empty(&domains))
+        return;
+    adapters = without_accelerators(host, &adapters);
+    ap_apqn_set_add(set, &adapters, &domains);
+}
+
+
+/* @controller and @victim are how messages call the two sides. */
+static void
+report_control(ApJudge *judge, const ApApqnSet *set, const ApOwner *other, const char *victim,
+               const char *controller)
+{
+    ap_judge_report(judge, AP_CODE_CONTROL_OVERLAP, AP_SEVERITY_WARN, set, other,
+                    ap_judge_say(set, "belongs to %s, and the control domains of %s could change "
+                                      "its master keys",
+                                 victim, controller),
+                    g_strdup("leave those control domains out, unless one administrator is meant "
+                             "to set the keys of both"));
+}
+
+
+/* How messages call the candidate. */
+static char *
+describe_candidate(ApJudge *judge)
+{
+    const ApOwner *own =
+        judge->audit ? ap_inventory_find(judge->inventory, judge->candidate->uuid) : NULL;
+
+    return own ? ap_judge_describe_owner(judge, own) : g_strdup("this matrix");
+}
+
+
+static void
+add_both_ways(ApJudge *judge, const ApMatrix *other, ApApqnSet *forward, ApApqnSet *reverse)
+{
+    add_controlled(judge->host, &judge->matrix, other, forward);
+    add_controlled(judge->host, other, &judge->matrix, reverse);
+}
+
+
+/* Of another mdev counts what it holds and what it is defined to hold. */
+static void
+control_with(const ApOwner *owner, gpointer data)
+{
+    ApJudge *judge = data;
+    g_autofree char *own_name = NULL;
+    g_autofree char *name = NULL;
+    ApApqnSet forward = { 0 };
+    ApApqnSet reverse = { 0 };
+    gboolean is_reverse;
+
+    if (owner->active)
+        add_both_ways(judge, &owner->live, &forward, &reverse);
+    if (owner->definition)
+        add_both_ways(judge, &owner->definition->matrix, &forward, &reverse);
+    is_reverse = ap_apqn_set_is_empty(&forward);
+    if (is_reverse && ap_apqn_set_is_empty(&reverse))
+        return;
+    own_name = describe_candidate(judge);
+    name = ap_judge_describe_owner(judge, owner);
+    if (is_reverse)
+        report_control(judge, &reverse, owner, own_name, name);
+    else
+        report_control(judge, &forward, owner, name, own_name);
+}
+
+
+static void
+control_against_host(ApJudge *judge)
+{
+    const ApMatrix host = {
+        .adapters = ap_mask_and(&judge->host->apmask, &judge->host->adapters),
+        .domains = ap_mask_and(&judge->host->aqmask, &judge->host->domains),
+    };
+    g_autofree char *own_name = NULL;
+    ApApqnSet controlled = { 0 };
+    ApApqnSet owned;
+    ApMatrix reach = { .adapters = host.adapters, .domains = host.domains };
+
+    if (!judge->host->masks_known || ap_mask_is_empty(&judge->matrix.control_domains))
+        return;
+    add_controlled(judge->host, &judge->matrix, &host, &controlled);
+    /* With driver_override the masks alone do not say what is the host's. */
+    reach.adapters = ap_mask_and(&reach.adapters, &judge->matrix.adapters);
+    reach.domains = ap_mask_and(&reach.domains, &judge->matrix.control_domains);
+    if (ap_apqn_set_is_empty(&controlled) ||
+        !ap_host_owns_any(judge->host, &reach, &owned))
+        return;
+    for (guint a = 0; a <= AP_ID_MAX; a++)
+        controlled.domains[a] = ap_mask_and(&controlled.domains[a], &owned.domains[a]);
+    if (ap_apqn_set_is_empty(&controlled))
+        return;
+    own_name = describe_candidate(judge);
+    report_control(judge, &controlled, NULL, "the host", own_name);
+}
+
+
+void
+ap_judge_control(ApJudge *judge)
+{
+    const ApMatrix *matrix = &judge->matrix;
+    const char *uuid = judge->candidate->uuid;
+
+    ap_inventory_foreach_overlap(judge->inventory, &matrix->adapters, &matrix->control_domains,
+                                 uuid, control_with, judge);
+    ap_inventory_foreach_control(judge->inventory, &matrix->adapters, &matrix->domains, uuid,
+                                 control_with, judge);
+    control_against_host(judge);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reader of what is defined. */
+#include "node_device/inventory/ap_defs.h"
+
+#include <string.h>
+
+#include "conf/ap_mdevctl_json.h"
+#include "node_device/inventory/ap_problem.h"
+#include "util/ap_error.h"
+
+
+void
+ap_definition_free(ApDefinition *definition)
+{
+    if (!definition)
+        return;
+    g_free(definition->uuid);
+    ap_mdev_def_free(definition->def);
+    g_free(definition);
+}
+
+
+static ApDefinition *
+parse_definition(const char *uuid, const char *text, gsize length, GError **error)
+{
+    ApMdevDef *def = ap_mdevctl_json_parse(text, length, error);
+    ApDefinition *definition;
+
+    if (!def)
+        return NULL;
+    def->uuid = g_strdup(uuid);
+    def->parent = g_strdup(AP_MDEV_PARENT);
+    definition = g_new0(ApDefinition, 1);
+    definition->uuid = g_strdup(uuid);
+    definition->def = def;
+    definition->valid = ap_mdev_def_replay(def, NULL, NULL, &definition->matrix, NULL);
+    return definition;
+}
+
+
+ApDefinition *
+ap_defs_read(const ApRoot *root, const char *uuid, GError **error)
+{
+    g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", uuid, NULL);
+    g_autofree char *text = NULL;
+    ApDefinition *definition;
+    gsize length;
+
+    text = ap_root_read(root, path, AP_ROOT_SMALL_MAX, &length, error);
+    if (!text)
+        return NULL;
+    definition = parse_definition(uuid, text, length, error);
+    if (!definition) {
+        g_autofree char *full = ap_root_describe(root, path);
+
+        g_prefix_error(error, "%s: ", full);
+    }
+    return definition;
+}
+
+
+static void
+load_one(const ApRoot *root, ApDir *dir, const char *name, GPtrArray *definitions,
+         GPtrArray *problems)
+{
+    g_autofree char *uuid = ap_uuid_normalize(name);
+    g_autoptr(GError) error = NULL;
+    ApDefinition *definition = NULL;
+    const char *text;
+    gsize length;
+
+    if (!uuid)
+        return;
+    text = ap_dir_read(dir, name, AP_ROOT_SMALL_MAX, &length, &error);
+    if (text) {
+        definition = parse_definition(uuid, text, length, &error);
+        if (!definition) {
+            g_autofree char *full = ap_root_describe(root, AP_DEFS_DIR);
+
+            g_prefix_error(&error, "%s/%s: ", full, name);
+        }
+    }
+    if (!definition) {
+        ap_problem_add(problems, g_steal_pointer(&error), uuid, FALSE);
+        return;
+    }
+    if (strcmp(definition->def->type, AP_MDEV_TYPE) != 0) {
+        ap_definition_free(definition);
+        return;
+    }
+    g_ptr_array_add(definitions, definition);
+}
+
+
+static int
+compare_definitions(gconstpointer a, gconstpointer b)
+{
+    const ApDefinition *const *first = a;
+    const ApDefinition *const *second = b;
+
+    return strcmp((*first)->uuid, (*second)->uuid);
+}
+
+
+/* File names are UUIDs of any case, so two can be one mdev's. Which of them counts is chance for
+ * mdevctl too; here it is the one that was read last. */
+static void
+find_duplicates(const ApRoot *root, const GPtrArray *definitions, GPtrArray *problems)
+{
+    for (guint i = 1; i < definitions->len; i++) {
+        const ApDefinition *before = definitions->pdata[i - 1];
+        const ApDefinition *definition = definitions->pdata[i];
+        g_autofree char *full = NULL;
+
+        if (strcmp(before->uuid, definition->uuid) != 0)
+            continue;
+        full = ap_root_describe(root, AP_DEFS_DIR);
+        ap_problem_add(problems,
+                       g_error_new(AP_ERROR, AP_ERROR_IO,
+                                   "%s: two files define mdev %s, in upper and in lower case",
+                                   full, definition->uuid),
+                       definition->uuid, FALSE);
+    }
+}
+
+
+GPtrArray *
+ap_defs_load(const ApRoot *root, GPtrArray *problems)
+{
+    GPtrArray *definitions =
+        g_ptr_array_new_with_free_func((GDestroyNotify)ap_definition_free);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ApDir) dir = ap_dir_open(root, AP_DEFS_DIR, &error);
+    const char *name;
+
+    if (!dir) {
+        if (!g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
+            ap_problem_add(problems, g_steal_pointer(&error), NULL, FALSE);
+        return definitions;
+    }
+    while ((name = ap_dir_next(dir, &error)))
+        load_one(root, dir, name, definitions, problems);
+    if (error)
+        ap_problem_add(problems, g_steal_pointer(&error), NULL, FALSE);
+    g_ptr_array_sort(definitions, compare_definitions);
+    find_duplicates(root, definitions, problems);
+    return definitions;
+}

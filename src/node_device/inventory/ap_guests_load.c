@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reader of libvirt's domain XML, persistent and status. */
+#include <string.h>
+
+#include "conf/ap_domain_xml.h"
+#include "node_device/inventory/ap_claim.h"
+#include "node_device/inventory/ap_guests.h"
+#include "node_device/inventory/ap_problem.h"
+#include "util/ap_error.h"
+
+#define CONFIG_DIR "/etc/libvirt/qemu"
+#define STATUS_DIR "/run/libvirt/qemu"
+#define SHUT_OFF "shut off"
+
+/* What is collected. */
+typedef struct {
+    const ApRoot *root;
+    GPtrArray *guests;
+    GHashTable *by_name; /* name -> ApGuest, borrowed */
+    GHashTable *running; /* names of those with a status file, borrowed */
+    GPtrArray *problems;
+} Loader;
+
+
+/* Reads one file; NULL, and a problem noted, if it cannot be understood. */
+static ApDomainDef *
+read_domain(Loader *loader, ApDir *dir, const char *dir_path, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    ApDomainDef *def = NULL;
+    const char *text;
+    gsize length;
+
+    text = ap_dir_read(dir, name, AP_ROOT_LARGE_MAX, &length, &error);
+    if (text) {
+        def = ap_domain_xml_parse(text, length, &error);
+        if (!def) {
+            g_autofree char *full = ap_root_describe(loader->root, dir_path);
+
+            g_prefix_error(&error, "%s/%s: ", full, name);
+        }
+    }
+    /* A guest that is undefined or ends while we look is no problem. */
+    if (!def && !g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
+        ap_problem_add(loader->problems, g_steal_pointer(&error), NULL, FALSE);
+    return def;
+}
+
+
+static ApGuest *
+get_guest(Loader *loader, const char *name, const char *uuid, const char *state)
+{
+    ApGuest *guest = g_hash_table_lookup(loader->by_name, name);
+
+    if (guest)
+        return guest;
+    guest = ap_guest_new(name, uuid, state);
+    g_ptr_array_add(loader->guests, guest);
+    g_hash_table_insert(loader->by_name, guest->name, guest);
+    return guest;
+}
+
+
+gboolean
+ap_guests_is_alive(const ApRoot *root, int pid, const char *uuid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", pid);
+    g_autofree char *text = NULL;
+    gsize length;
+
+    if (!ap_root_exists(root, "/proc/self"))
+        return TRUE;
+    text = ap_root_read(root, path, AP_ROOT_SMALL_MAX, &length, NULL);
+    if (!text)
+        return !ap_root_is_missing(root, path);
+    return !uuid || memmem(text, length, uuid, strlen(uuid));
+}
+
+
+static void
+add_persistent(Loader *loader, const ApDomainDef *def)
+{
+    ApGuest *guest = get_guest(loader, def->name, def->uuid, def->state);
+
+    for (guint i = 0; i < def->mdevs->len; i++)
+        ap_guest_add_mdev(guest, def->mdevs->pdata[i], FALSE);
+    guest->has_matrix = def->metadata_line > 0 && !def->matrix_error;
+    guest->matrix = def->matrix;
+}
+
+
+static void
+add_status(Loader *loader, const ApDomainDef *def)
+{
+    ApGuest *guest;
+
+    if (!ap_guests_is_alive(loader->root, def->pid, def->uuid))
+        return;
+    guest = get_guest(loader, def->name, def->uuid, def->state);
+    g_hash_table_add(loader->running, guest->name);
+    g_free(guest->state);
+    guest->state = g_strdup(def->state);
+    for (guint i = 0; i < def->mdevs->len; i++)
+        ap_guest_add_mdev(guest, def->mdevs->pdata[i], TRUE);
+}
+
+
+/* libvirt's status file says more of a guest that runs; before and after, the claim tells. */
+static void
+add_claim(Loader *loader, const ApClaim *claim)
+{
+    ApGuest *guest;
+
+    if (!ap_claim_is_alive(claim, loader->root))
+        return;
+    if (g_hash_table_contains(loader->running, claim->guest))
+        return;
+    guest = get_guest(loader, claim->guest, claim->guest_uuid, SHUT_OFF);
+    g_free(guest->state);
+    guest->state = g_strdup(claim->running ? "in shutdown" : "starting");
+    ap_guest_add_mdev(guest, claim->mdev, TRUE);
+}
+
+
+static void
+read_claims(Loader *loader)
+{
+    g_autoptr(GPtrArray) claims = ap_claims_load(loader->root, loader->problems);
+
+    for (guint i = 0; i < claims->len; i++)
+        add_claim(loader, claims->pdata[i]);
+}
+
+
+static void
+read_dir(Loader *loader, const char *path, void (*add)(Loader *, const ApDomainDef *))
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ApDir) dir = ap_dir_open(loader->root, path, &error);
+    const char *name;
+
+    if (!dir) {
+        if (!g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
+            ap_problem_add(loader->problems, g_steal_pointer(&error), NULL, FALSE);
+        return;
+    }
+    while ((name = ap_dir_next(dir, &error))) {
+        g_autoptr(ApDomainDef) def = NULL;
+
+        if (!g_str_has_suffix(name, ".xml"))
+            continue;
+        def = read_domain(loader, dir, path, name);
+        if (def)
+            add(loader, def);
+    }
+    if (error)
+        ap_problem_add(loader->problems, g_steal_pointer(&error), NULL, FALSE);
+}
+
+
+/* "NAME.xml", and since libvirt 11.2 "NAME.xml.once". */
+static void
+read_autostart(Loader *loader)
+{
+    g_autoptr(GPtrArray) names = ap_root_list(loader->root, CONFIG_DIR "/autostart", NULL);
+
+    for (guint i = 0; names && i < names->len; i++) {
+        char *name = names->pdata[i];
+        ApGuest *guest;
+
+        if (g_str_has_suffix(name, ".once"))
+            name[strlen(name) - strlen(".once")] = '\0';
+        if (!g_str_has_suffix(name, ".xml"))
+            continue;
+        name[strlen(name) - strlen(".xml")] = '\0';
+        guest = g_hash_table_lookup(loader->by_name, name);
+        if (guest)
+            guest->autostart = TRUE;
+    }
+}
+
+
+static int
+compare_guests(gconstpointer a, gconstpointer b)
+{
+    const ApGuest *const *first = a;
+    const ApGuest *const *second = b;
+
+    return strcmp((*first)->name, (*second)->name);
+}
+
+
+GPtrArray *
+ap_guests_load(const ApRoot *root, GPtrArray *problems)
+{
+    g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
+    GPtrArray *guests = g_ptr_array_new_with_free_func((GDestroyNotify)ap_guest_free);
+    g_autoptr(GHashTable) running = g_hash_table_new(g_str_hash, g_str_equal);
+    Loader loader = { root, guests, by_name, running, problems };
+
+    read_dir(&loader, CONFIG_DIR, add_persistent);
+    read_dir(&loader, STATUS_DIR, add_status);
+    read_claims(&loader);
+    read_autostart(&loader);
+    g_ptr_array_sort(guests, compare_guests);
+    return guests;
+}

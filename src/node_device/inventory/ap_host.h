@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reader of what is live: the AP bus, its cards and queues, the active matrices, all from sysfs;
+ * and the masks that the host will have after the next boot. */
+#pragma once
+
+#include "node_device/inventory/ap_problem.h"
+#include "util/ap_matrix.h"
+#include "util/ap_root.h"
+
+#define AP_HOST_MATRIX_DIR "/sys/devices/vfio_ap/matrix"
+
+/* Up to 6.12 the kernel writes `matrix` and `guest_matrix` past their page from here on. */
+#define AP_HOST_LISTED_MAX 511
+
+/**
+ * ApActiveMdev:
+ * @uuid: in lower case
+ * @matrix: what it holds
+ * @listable: whether its guest_matrix may be read
+ */
+typedef struct {
+    char *uuid;
+    ApMatrix matrix;
+    gboolean listable;
+} ApActiveMdev;
+
+/**
+ * ApCard:
+ * @adapter: APID
+ * @type: (nullable): "CEX8C"
+ * @mode: (nullable): "cca", "ep11" or "accel"; static
+ * @online: 1, 0, or -1 where unknown
+ * @configured: likewise
+ * @checkstopped: likewise
+ */
+typedef struct {
+    guint adapter;
+    char *type;
+    const char *mode;
+    int online;
+    int configured;
+    int checkstopped;
+} ApCard;
+
+/**
+ * ApQueue:
+ * @apqn: which queue
+ * @driver: (nullable): "cex4queue", "vfio_ap", NULL where it is bound to none
+ * @status: (nullable): as lszcrypt prints it: vfio_ap's "unassigned", "assigned", "in use"; else
+ *   "online", "offline", "deconfig", "chkstop"
+ * @configured: 1, 0, or -1 where unknown
+ * @checkstopped: likewise
+ */
+typedef struct {
+    ApApqn apqn;
+    char *driver;
+    char *status;
+    int configured;
+    int checkstopped;
+} ApQueue;
+
+/**
+ * ApHost:
+ * @has_bus: whether there is an AP bus
+ * @has_vfio_ap: whether vfio_ap is loaded
+ * @has_ap_config: whether its mdevs have the attribute ap_config (6.10)
+ * @has_qci: whether the three masks of the LPAR come from QCI; if not, @adapters and @domains are
+ *   those of the devices that exist, and @control_domains is full
+ * @masks_known: whether @apmask and @aqmask could be read
+ * @apxa: 1, 0, or -1 where unknown
+ * @msax3: whether facility 76 is installed; assumed where /proc/cpuinfo is missing
+ * @max_adapter: highest APID of the machine, -1 where unknown
+ * @max_domain: highest APQI of the machine, -1 where unknown
+ * @adapters: adapters of the LPAR
+ * @domains: usage domains of the LPAR
+ * @control_domains: control domains of the LPAR
+ * @apmask: adapters of the host's own drivers; empty where unknown
+ * @aqmask: domains of the host's own drivers; empty where unknown
+ * @boot_apmask: @apmask after the next boot
+ * @boot_aqmask: @aqmask after the next boot
+ * @boot_rule: whether a udev rule sets at least one of those
+ * @mdevs: (element-type ApActiveMdev): active matrices, sorted by uuid
+ * @problems: (element-type ApProblem): what could not be read
+ *
+ * Everything is read when the host is loaded, but cards and queues only on demand: the callout
+ * must be fast, and a definition concerns few of them.
+ */
+typedef struct {
+    gboolean has_bus;
+    gboolean has_vfio_ap;
+    gboolean has_ap_config;
+    gboolean has_qci;
+    gboolean masks_known;
+    int apxa;
+    gboolean msax3;
+    int max_adapter;
+    int max_domain;
+    ApMask adapters;
+    ApMask domains;
+    ApMask control_domains;
+    ApMask apmask;
+    ApMask aqmask;
+    ApMask boot_apmask;
+    ApMask boot_aqmask;
+    gboolean boot_rule;
+    GPtrArray *mdevs;
+    GPtrArray *problems;
+
+    /*< private >*/
+    const ApRoot *root;
+    GHashTable *drivers;  /* APQN -> driver */
+    GHashTable *cards;    /* APID -> ApCard */
+    GHashTable *unusable; /* APQN -> why, static */
+} ApHost;
+
+/**
+ * ap_host_load:
+ * @root: the root; must live as long as the host
+ *
+ * Reads the host. What cannot be read is in @problems.
+ *
+ * Returns: the host; the caller frees it with ap_host_free().
+ */
+ApHost *
+ap_host_load(const ApRoot *root);
+
+/**
+ * ap_host_free:
+ * @host: (nullable): a host
+ */
+void
+ap_host_free(ApHost *host);
+
+/**
+ * ap_host_find_mdev:
+ * @host: a host
+ * @uuid: in lower case
+ *
+ * Returns: (nullable): the active matrix of that name, borrowed from @host.
+ */
+const ApActiveMdev *
+ap_host_find_mdev(const ApHost *host, const char *uuid);
+
+/**
+ * ap_host_read_matrix:
+ * @root: the root
+ * @uuid: in lower case
+ * @ret_matrix: (out): what the mdev holds; untouched on failure
+ * @ret_has_ap_config: (out): whether the mdev has the attribute ap_config
+ * @error: return location
+ *
+ * Reads one active matrix, now.
+ *
+ * Errors: AP_ERROR_NOT_FOUND if there is no such mdev; AP_ERROR_IO, AP_ERROR_MASK, AP_ERROR_NUMBER
+ *   if it cannot be read.
+ *
+ * Returns: whether it could be read.
+ */
+gboolean
+ap_host_read_matrix(const ApRoot *root, const char *uuid, ApMatrix *ret_matrix,
+                    gboolean *ret_has_ap_config, GError **error);
+
+/**
+ * ap_host_get_driver:
+ * @host: a host
+ * @apqn: an APQN
+ *
+ * Returns: (nullable): the driver that the queue is bound to, "" if it is bound to none, NULL if
+ *   there is no such queue device; borrowed from @host.
+ */
+const char *
+ap_host_get_driver(ApHost *host, ApApqn apqn);
+
+/**
+ * ap_host_owns:
+ * @host: a host
+ * @apqn: an APQN
+ *
+ * With masks, an APQN is the host's when both its bits are set. With driver_override (7.x), which
+ * goes with full masks alone, the driver that is bound now decides.
+ *
+ * Returns: whether the kernel keeps the APQN for the host's own drivers (EADDRNOTAVAIL).
+ */
+gboolean
+ap_host_owns(ApHost *host, ApApqn apqn);
+
+/**
+ * ap_host_owns_any:
+ * @host: a host
+ * @matrix: a matrix
+ * @ret_owned: (nullable): set to the APQNs of @matrix that ap_host_owns()
+ *
+ * Returns: whether there are any.
+ */
+gboolean
+ap_host_owns_any(ApHost *host, const ApMatrix *matrix, ApApqnSet *ret_owned);
+
+/**
+ * ap_host_has_overrides:
+ * @host: a host
+ *
+ * None has while the masks are not full: the kernel then refuses it (EINVAL).
+ *
+ * Returns: whether some queue has a driver_override.
+ */
+gboolean
+ap_host_has_overrides(ApHost *host);
+
+/**
+ * ap_host_read_guest_matrix:
+ * @host: a host
+ * @mdev: one of its matrices
+ * @ret_set: (out caller-allocates): the APQNs that its guest has
+ *
+ * Never reads it of a matrix with more than 511 APQNs.
+ *
+ * Returns: whether the kernel says.
+ */
+gboolean
+ap_host_read_guest_matrix(const ApHost *host, const ApActiveMdev *mdev, ApApqnSet *ret_set);
+
+/**
+ * ap_host_predict_guest_matrix:
+ * @host: a host
+ * @matrix: what an mdev holds
+ *
+ * For what the kernel cannot be asked: filters as vfio_ap_mdev_filter_matrix() does, vfio_ap_ops.c.
+ * What the LPAR lacks goes, and so does an adapter of which one queue is not vfio_ap's. A stale
+ * filter it does not see.
+ *
+ * Returns: what the mdev's guest should have.
+ */
+ApMatrix
+ap_host_predict_guest_matrix(ApHost *host, const ApMatrix *matrix);
+
+/**
+ * ap_host_is_in_use:
+ * @host: a host
+ * @uuid: an mdev, in lower case
+ *
+ * Asks vfio_ap about the mdev's queues; if its matrix cannot be read, about all that no other mdev
+ * has. Kernels before 6.0 do not tell.
+ *
+ * Returns: whether a guest has one of them ("in use"), or that cannot be found out; FALSE if there
+ *   is no such mdev.
+ */
+gboolean
+ap_host_is_in_use(const ApHost *host, const char *uuid);
+
+/**
+ * ap_host_list_cards:
+ * @host: a host
+ *
+ * Returns: (element-type ApCard): the cards, ascending; the caller unrefs it.
+ */
+GPtrArray *
+ap_host_list_cards(const ApHost *host);
+
+/**
+ * ap_host_read_card:
+ * @host: a host
+ * @adapter: APID
+ *
+ * Returns: (nullable): the card, if there is one; the caller frees it with ap_card_free().
+ */
+ApCard *
+ap_host_read_card(const ApHost *host, guint adapter);
+
+/**
+ * ap_host_get_card:
+ * @host: a host
+ * @adapter: APID
+ *
+ * As ap_host_read_card(), but reads once.
+ *
+ * Returns: (nullable): the card, if there is one; borrowed from @host.
+ */
+const ApCard *
+ap_host_get_card(ApHost *host, guint adapter);
+
+/**
+ * ap_host_read_serial:
+ * @host: a host
+ * @adapter: APID of a card
+ *
+ * Reading it costs the kernel a message to the card. Where no queue of the card is the host's none
+ * can be sent, and before it gives up it scans the whole AP bus, zcrypt_send_ep11_cprb() in
+ * zcrypt_api.c: that takes seconds with thousands of queues, so it is not asked then.
+ *
+ * Returns: (nullable): the card's serial number, if it gives one; the caller frees it.
+ */
+char *
+ap_host_read_serial(ApHost *host, guint adapter);
+
+/**
+ * ap_host_why_unusable:
+ * @host: a host
+ * @apqn: an APQN
+ *
+ * Returns: (nullable): "deconfigured" or "checkstopped" if its card is, or itself; NULL if it can
+ *   be used, or is not there; static.
+ */
+const char *
+ap_host_why_unusable(ApHost *host, ApApqn apqn);
+
+/**
+ * ap_card_free:
+ * @card: (nullable): a card
+ */
+void
+ap_card_free(ApCard *card);
+
+/**
+ * ap_host_list_queues:
+ * @host: a host
+ *
+ * Returns: (element-type ApQueue): the queues, ascending; the caller unrefs it.
+ */
+GPtrArray *
+ap_host_list_queues(const ApHost *host);
+
+/**
+ * ap_host_read_queue:
+ * @host: a host
+ * @apqn: an APQN
+ *
+ * Returns: (nullable): the queue, if there is one; the caller frees it with ap_queue_free().
+ */
+ApQueue *
+ap_host_read_queue(const ApHost *host, ApApqn apqn);
+
+/**
+ * ap_queue_free:
+ * @queue: (nullable): a queue
+ */
+void
+ap_queue_free(ApQueue *queue);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApHost, ap_host_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApCard, ap_card_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApQueue, ap_queue_free)

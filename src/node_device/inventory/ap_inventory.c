@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The three readers joined. */
+#include "node_device/inventory/ap_inventory.h"
+
+#include <string.h>
+
+#include "util/ap_error.h"
+
+/* What a search looks at first, packed so that tens of thousands fit in the cache: the smallest
+ * rectangle around the live and the defined matrix. */
+typedef struct {
+    ApMask adapters;
+    ApMask domains;
+} Bounds;
+
+struct _ApInventory {
+    ApHost *host;
+    GPtrArray *definitions;
+    GPtrArray *problems;
+    ApConfig *config;
+    ApGuestsFunc guests_func;
+    gpointer guests_data;
+    GPtrArray *guests;
+    gboolean guests_loaded;
+    GPtrArray *owners;
+    GHashTable *by_uuid;      /* uuid -> ApOwner, borrowed */
+    Bounds *queues;           /* adapters and usage domains; parallel to owners */
+    Bounds *control;          /* adapters and control domains; parallel to owners */
+    GHashTable *guests_of;    /* uuid -> GPtrArray of ApGuest, borrowed */
+    GHashTable *last_guests;  /* loaded on demand */
+    const ApOwner **by_apqn;  /* made on demand */
+    ApApqnSet *used;          /* made on demand */
+};
+
+
+static void
+move_problems(GPtrArray *from, GPtrArray *to)
+{
+    g_ptr_array_extend_and_steal(to, g_ptr_array_ref(from));
+}
+
+
+static ApOwner *
+get_owner(ApInventory *inventory, const char *uuid)
+{
+    ApOwner *owner = g_hash_table_lookup(inventory->by_uuid, uuid);
+
+    if (owner)
+        return owner;
+    owner = g_new0(ApOwner, 1);
+    owner->uuid = uuid;
+    g_ptr_array_add(inventory->owners, owner);
+    g_hash_table_insert(inventory->by_uuid, (gpointer)uuid, owner);
+    return owner;
+}
+
+
+static int
+compare_owners(gconstpointer a, gconstpointer b)
+{
+    const ApOwner *const *first = a;
+    const ApOwner *const *second = b;
+
+    return strcmp((*first)->uuid, (*second)->uuid);
+}
+
+
+static void
+set_bounds(ApInventory *inventory, guint i)
+{
+    const ApOwner *owner = inventory->owners->pdata[i];
+    const ApMatrix *live = &owner->live;
+    const ApMatrix none = { 0 };
+    const ApMatrix *defined = owner->definition ? &owner->definition->matrix : &none;
+    ApMask adapters = ap_mask_or(&live->adapters, &defined->adapters);
+
+    inventory->queues[i] = (Bounds){ adapters, ap_mask_or(&live->domains, &defined->domains) };
+    inventory->control[i] =
+        (Bounds){ adapters, ap_mask_or(&live->control_domains, &defined->control_domains) };
+}
+
+
+static void
+join(ApInventory *inventory)
+{
+    for (guint i = 0; i < inventory->host->mdevs->len; i++) {
+        const ApActiveMdev *mdev = inventory->host->mdevs->pdata[i];
+        ApOwner *owner = get_owner(inventory, mdev->uuid);
+
+        owner->active = TRUE;
+        owner->live = mdev->matrix;
+    }
+    for (guint i = 0; inventory->definitions && i < inventory->definitions->len; i++) {
+        const ApDefinition *definition = inventory->definitions->pdata[i];
+
+        get_owner(inventory, definition->uuid)->definition = definition;
+    }
+    g_ptr_array_sort(inventory->owners, compare_owners);
+    inventory->queues = g_new(Bounds, inventory->owners->len);
+    inventory->control = g_new(Bounds, inventory->owners->len);
+    for (guint i = 0; i < inventory->owners->len; i++)
+        set_bounds(inventory, i);
+}
+
+
+ApInventory *
+ap_inventory_new(ApHost *host,
+                 GPtrArray *definitions,
+                 GPtrArray *problems,
+                 ApConfig *config,
+                 ApGuestsFunc guests,
+                 gpointer data)
+{
+    ApInventory *inventory = g_new0(ApInventory, 1);
+
+    inventory->host = host;
+    inventory->definitions = definitions;
+    inventory->problems = problems;
+    inventory->config = config;
+    inventory->guests_func = guests;
+    inventory->guests_data = data;
+    inventory->owners = g_ptr_array_new_with_free_func(g_free);
+    inventory->by_uuid = g_hash_table_new(g_str_hash, g_str_equal);
+    inventory->guests_of = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+                                                 (GDestroyNotify)g_ptr_array_unref);
+    move_problems(host->problems, inventory->problems);
+    join(inventory);
+    return inventory;
+}
+
+
+void
+ap_inventory_free(ApInventory *inventory)
+{
+    if (!inventory)
+        return;
+    g_hash_table_unref(inventory->by_uuid);
+    g_ptr_array_unref(inventory->owners);
+    g_clear_pointer(&inventory->guests, g_ptr_array_unref);
+    g_clear_pointer(&inventory->definitions, g_ptr_array_unref);
+    g_ptr_array_unref(inventory->problems);
+    ap_host_free(inventory->host);
+    ap_config_free(inventory->config);
+    g_hash_table_unref(inventory->guests_of);
+    g_clear_pointer(&inventory->last_guests, g_hash_table_unref);
+    g_free(inventory->queues);
+    g_free(inventory->control);
+    g_free(inventory->by_apqn);
+    g_free(inventory->used);
+    g_free(inventory);
+}
+
+
+ApConfig *
+ap_inventory_load_config(const ApRoot *root, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autofree char *text = NULL;
+    g_autofree char *path = NULL;
+    gsize length;
+
+    text = ap_root_read(root, AP_CONFIG_PATH, AP_ROOT_SMALL_MAX, &length, &local);
+    if (g_error_matches(local, AP_ERROR, AP_ERROR_NOT_FOUND))
+        return ap_config_new();
+    if (!text) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return NULL;
+    }
+    path = ap_root_describe(root, AP_CONFIG_PATH);
+    return ap_config_parse(text, length, path, error);
+}
+
+
+ApHost *
+ap_inventory_get_host(ApInventory *inventory)
+{
+    return inventory->host;
+}
+
+
+const ApConfig *
+ap_inventory_get_config(ApInventory *inventory)
+{
+    return inventory->config;
+}
+
+
+GPtrArray *
+ap_inventory_get_owners(ApInventory *inventory)
+{
+    return inventory->owners;
+}
+
+
+/* A guest that has the mdev goes before one that only names it; guests are sorted by name. */
+static void
+set_guest(ApInventory *inventory, const ApGuest *guest)
+{
+    for (guint i = 0; i < guest->mdevs->len; i++) {
+        const char *uuid = guest->mdevs->pdata[i];
+        ApOwner *owner = g_hash_table_lookup(inventory->by_uuid, uuid);
+        GPtrArray *guests_of = g_hash_table_lookup(inventory->guests_of, uuid);
+
+        if (!guests_of) {
+            guests_of = g_ptr_array_new();
+            g_hash_table_insert(inventory->guests_of, (gpointer)uuid, guests_of);
+        }
+        g_ptr_array_add(guests_of, (gpointer)guest);
+        if (!owner)
+            continue;
+        if (!owner->guest ||
+            (ap_guest_holds(guest, uuid) && !ap_guest_holds(owner->guest, uuid)))
+            owner->guest = guest;
+    }
+}
+
+
+GPtrArray *
+ap_inventory_get_guests(ApInventory *inventory)
+{
+    if (inventory->guests_loaded)
+        return inventory->guests;
+    inventory->guests_loaded = TRUE;
+    inventory->guests = inventory->guests_func(inventory->problems, inventory->guests_data);
+    for (guint i = 0; inventory->guests && i < inventory->guests->len; i++)
+        set_guest(inventory, inventory->guests->pdata[i]);
+    return inventory->guests;
+}
+
+
+gboolean
+ap_inventory_has_guests(ApInventory *inventory)
+{
+    return inventory->guests_loaded;
+}
+
+
+GPtrArray *
+ap_inventory_get_guests_of(ApInventory *inventory, const char *uuid)
+{
+    ap_inventory_get_guests(inventory);
+    return g_hash_table_lookup(inventory->guests_of, uuid);
+}
+
+
+GHashTable *
+ap_inventory_get_last_guests(ApInventory *inventory)
+{
+    if (!inventory->last_guests)
+        inventory->last_guests =
+            ap_last_guests_load(inventory->host->root, inventory->problems);
+    return inventory->last_guests;
+}
+
+
+GPtrArray *
+ap_inventory_get_problems(ApInventory *inventory)
+{
+    return inventory->problems;
+}
+
+
+const ApOwner *
+ap_inventory_find(ApInventory *inventory, const char *uuid)
+{
+    return g_hash_table_lookup(inventory->by_uuid, uuid);
+}
+
+
+const ApGuest *
+ap_inventory_find_guest(ApInventory *inventory, const char *name)
+{
+    GPtrArray *guests = ap_inventory_get_guests(inventory);
+
+    for (guint i = 0; guests && i < guests->len; i++) {
+        const ApGuest *guest = guests->pdata[i];
+
+        if (strcmp(guest->name, name) == 0 || g_strcmp0(guest->uuid, name) == 0)
+            return guest;
+    }
+    return NULL;
+}
+
+
+const ApOwner *
+ap_inventory_get_owner_of(ApInventory *inventory, ApApqn apqn)
+{
+    if (inventory->by_apqn)
+        return inventory->by_apqn[apqn.adapter << 8 | apqn.domain];
+    inventory->by_apqn = g_new0(const ApOwner *, 65536);
+    for (guint i = 0; i < inventory->owners->len; i++) {
+        const ApOwner *owner = inventory->owners->pdata[i];
+        const ApMask *adapters = &owner->live.adapters;
+        const ApMask *domains = &owner->live.domains;
+
+        for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1)) {
+            for (int d = ap_mask_next(domains, 0); d >= 0; d = ap_mask_next(domains, d + 1))
+                inventory->by_apqn[a << 8 | d] = owner;
+        }
+    }
+    return inventory->by_apqn[apqn.adapter << 8 | apqn.domain];
+}
+
+
+const ApApqnSet *
+ap_inventory_get_used(ApInventory *inventory)
+{
+    if (inventory->used)
+        return inventory->used;
+    inventory->used = g_new0(ApApqnSet, 1);
+    for (guint i = 0; i < inventory->owners->len; i++) {
+        const ApOwner *owner = inventory->owners->pdata[i];
+        const ApMatrix *defined = owner->definition ? &owner->definition->matrix : NULL;
+
+        ap_apqn_set_add(inventory->used, &owner->live.adapters, &owner->live.domains);
+        if (defined)
+            ap_apqn_set_add(inventory->used, &defined->adapters, &defined->domains);
+    }
+    return inventory->used;
+}
+
+
+static void
+foreach_within(ApInventory *inventory, const Bounds *bounds, const Bounds *wanted,
+               const char *uuid, ApOverlapFunc func, gpointer data)
+{
+    if (ap_mask_is_empty(&wanted->adapters) || ap_mask_is_empty(&wanted->domains))
+        return;
+    for (guint i = 0; i < inventory->owners->len; i++) {
+        const ApOwner *owner;
+
+        if (!ap_mask_intersects(&bounds[i].adapters, &wanted->adapters) ||
+            !ap_mask_intersects(&bounds[i].domains, &wanted->domains))
+            continue;
+        owner = inventory->owners->pdata[i];
+        if (g_strcmp0(owner->uuid, uuid) != 0)
+            func(owner, data);
+    }
+}
+
+
+void
+ap_inventory_foreach_overlap(ApInventory *inventory, const ApMask *adapters, const ApMask *domains,
+                             const char *uuid, ApOverlapFunc func, gpointer data)
+{
+    Bounds wanted = { *adapters, *domains };
+
+    foreach_within(inventory, inventory->queues, &wanted, uuid, func, data);
+}
+
+
+void
+ap_inventory_foreach_control(ApInventory *inventory, const ApMask *adapters, const ApMask *domains,
+                             const char *uuid, ApOverlapFunc func, gpointer data)
+{
+    Bounds wanted = { *adapters, *domains };
+
+    foreach_within(inventory, inventory->control, &wanted, uuid, func, data);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The three readers joined: every matrix, active or defined, its guest, and so the owner of every
+ * APQN. */
+#pragma once
+
+#include "conf/ap_config.h"
+#include "node_device/inventory/ap_defs.h"
+#include "node_device/inventory/ap_guests.h"
+#include "node_device/inventory/ap_host.h"
+#include "node_device/inventory/ap_last_guests.h"
+
+/**
+ * ApOwner:
+ * @uuid: UUID of the mdev, in lower case
+ * @active: whether it is active
+ * @live: its matrix while it is active
+ * @definition: (nullable): its definition, borrowed from the inventory
+ * @guest: (nullable): the guest that holds it, else one that names it; borrowed; see
+ *   ap_inventory_load_guests()
+ */
+typedef struct {
+    const char *uuid;
+    gboolean active;
+    ApMatrix live;
+    const ApDefinition *definition;
+    const ApGuest *guest;
+} ApOwner;
+
+typedef struct _ApInventory ApInventory;
+
+/**
+ * ApGuestsFunc:
+ * @problems: (element-type ApProblem): where to note what cannot be read
+ * @data: as given to ap_inventory_new()
+ *
+ * Returns: (nullable) (element-type ApGuest): the guests, NULL if they cannot be known.
+ */
+typedef GPtrArray *(*ApGuestsFunc)(GPtrArray *problems, gpointer data);
+
+/**
+ * ap_inventory_new:
+ * @host: what is live; taken over
+ * @definitions: (nullable) (element-type ApDefinition): what is defined; taken over; NULL: not
+ *   looked at
+ * @problems: (element-type ApProblem): what could not be read of @definitions; taken over
+ * @config: the configuration in force; taken over
+ * @guests: loads the guests when they are first asked for
+ * @data: for @guests
+ *
+ * Returns: the inventory; the caller frees it with ap_inventory_free().
+ */
+ApInventory *
+ap_inventory_new(ApHost *host,
+                 GPtrArray *definitions,
+                 GPtrArray *problems,
+                 ApConfig *config,
+                 ApGuestsFunc guests,
+                 gpointer data);
+
+/**
+ * ap_inventory_free:
+ * @inventory: (nullable): an inventory
+ */
+void
+ap_inventory_free(ApInventory *inventory);
+
+/**
+ * ap_inventory_load_config:
+ * @root: a root
+ * @error: return location
+ *
+ * Errors: AP_ERROR_CONFIG, AP_ERROR_IO.
+ *
+ * Returns: (nullable): the configuration, the default one where there is no file; the caller
+ *   frees it with ap_config_free().
+ */
+ApConfig *
+ap_inventory_load_config(const ApRoot *root, GError **error);
+
+/**
+ * ap_inventory_get_host:
+ * @inventory: an inventory
+ *
+ * Returns: its host, borrowed.
+ */
+ApHost *
+ap_inventory_get_host(ApInventory *inventory);
+
+/**
+ * ap_inventory_get_config:
+ * @inventory: an inventory
+ *
+ * Returns: its configuration, borrowed.
+ */
+const ApConfig *
+ap_inventory_get_config(ApInventory *inventory);
+
+/**
+ * ap_inventory_get_owners:
+ * @inventory: an inventory
+ *
+ * Returns: (element-type ApOwner): every mdev, sorted by uuid; borrowed.
+ */
+GPtrArray *
+ap_inventory_get_owners(ApInventory *inventory);
+
+/**
+ * ap_inventory_get_guests:
+ * @inventory: an inventory
+ *
+ * Loads the guests when first called, and sets the guest of every owner.
+ *
+ * Returns: (nullable) (element-type ApGuest): the guests, NULL if they cannot be known; borrowed.
+ */
+GPtrArray *
+ap_inventory_get_guests(ApInventory *inventory);
+
+/**
+ * ap_inventory_has_guests:
+ * @inventory: an inventory
+ *
+ * Returns: whether the guests have been loaded: what can do without them need not pay for it.
+ */
+gboolean
+ap_inventory_has_guests(ApInventory *inventory);
+
+/**
+ * ap_inventory_get_guests_of:
+ * @inventory: an inventory
+ * @uuid: UUID of an mdev, in lower case
+ *
+ * Returns: (nullable) (element-type ApGuest): the guests that name the mdev, sorted by name, NULL
+ *   if there are none or they cannot be known; borrowed.
+ */
+GPtrArray *
+ap_inventory_get_guests_of(ApInventory *inventory, const char *uuid);
+
+/**
+ * ap_inventory_get_last_guests:
+ * @inventory: an inventory
+ *
+ * Loads them when first called.
+ *
+ * Returns: the last guest of each APQN, for ap_last_guests_find(); borrowed.
+ */
+GHashTable *
+ap_inventory_get_last_guests(ApInventory *inventory);
+
+/**
+ * ap_inventory_get_problems:
+ * @inventory: an inventory
+ *
+ * Returns: (element-type ApProblem): what could not be read so far; borrowed.
+ */
+GPtrArray *
+ap_inventory_get_problems(ApInventory *inventory);
+
+/**
+ * ap_inventory_find:
+ * @inventory: an inventory
+ * @uuid: in lower case
+ *
+ * Returns: (nullable): the mdev, borrowed.
+ */
+const ApOwner *
+ap_inventory_find(ApInventory *inventory, const char *uuid);
+
+/**
+ * ap_inventory_find_guest:
+ * @inventory: an inventory
+ * @name: a guest's name or UUID
+ *
+ * Returns: (nullable): the guest, borrowed.
+ */
+const ApGuest *
+ap_inventory_find_guest(ApInventory *inventory, const char *name);
+
+/**
+ * ap_inventory_get_owner_of:
+ * @inventory: an inventory
+ * @apqn: an APQN
+ *
+ * Constant time, after a table was made at the first call.
+ *
+ * Returns: (nullable): the active mdev that has the APQN, borrowed.
+ */
+const ApOwner *
+ap_inventory_get_owner_of(ApInventory *inventory, ApApqn apqn);
+
+/**
+ * ApOverlapFunc:
+ * @owner: an mdev
+ * @data: as given
+ */
+typedef void (*ApOverlapFunc)(const ApOwner *owner, gpointer data);
+
+/**
+ * ap_inventory_get_used:
+ * @inventory: an inventory
+ *
+ * Returns: the APQNs that a matrix holds or a definition names; made when first asked for;
+ *   borrowed.
+ */
+const ApApqnSet *
+ap_inventory_get_used(ApInventory *inventory);
+
+/**
+ * ap_inventory_foreach_overlap:
+ * @inventory: an inventory
+ * @adapters: a mask
+ * @domains: a mask
+ * @uuid: (nullable): mdev to leave out
+ * @func: called for each mdev with some of @adapters and some of @domains, live or defined
+ * @data: for @func
+ */
+void
+ap_inventory_foreach_overlap(ApInventory *inventory, const ApMask *adapters, const ApMask *domains,
+                             const char *uuid, ApOverlapFunc func, gpointer data);
+
+/**
+ * ap_inventory_foreach_control:
+ * @inventory: an inventory
+ * @adapters: a mask
+ * @domains: a mask
+ * @uuid: (nullable): mdev to leave out
+ * @func: called for each mdev with some of @adapters and control over some of @domains
+ * @data: for @func
+ */
+void
+ap_inventory_foreach_control(ApInventory *inventory, const ApMask *adapters, const ApMask *domains,
+                             const char *uuid, ApOverlapFunc func, gpointer data);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApInventory, ap_inventory_free)

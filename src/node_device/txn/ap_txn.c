@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Transactions. */
+#include <string.h>
+
+#include "node_device/txn/ap_txn_priv.h"
+#include "util/ap_error.h"
+
+
+static ApStep *
+add_step(ApTxn *txn, ApStepKind kind, const char *name)
+{
+    ApStep *step = g_new0(ApStep, 1);
+
+    step->kind = kind;
+    step->name = g_strdup(name);
+    g_ptr_array_add(txn->steps, step);
+    return step;
+}
+
+
+void
+ap_txn_add_file(ApTxn *txn, const char *path, GBytes *before, GBytes *after)
+{
+    ApStep *step = add_step(txn, AP_STEP_FILE, path);
+
+    step->file_before = before ? g_bytes_ref(before) : NULL;
+    step->file_after = after ? g_bytes_ref(after) : NULL;
+}
+
+
+void
+ap_txn_add_create(ApTxn *txn, const char *uuid)
+{
+    add_step(txn, AP_STEP_CREATE, uuid);
+}
+
+
+/* Adds a step for each id of @ids, which is in one mask of @matrix or is to be in it. */
+static void
+add_bits(ApTxn *txn, const char *uuid, ApMatrix *matrix, gsize offset, const ApMask *ids,
+         gboolean assign)
+{
+    for (int id = ap_mask_next(ids, 0); id >= 0; id = ap_mask_next(ids, id + 1)) {
+        ApStep *step = add_step(txn, AP_STEP_MATRIX, uuid);
+        ApMask *mask = G_STRUCT_MEMBER_P(matrix, offset);
+
+        step->before = *matrix;
+        if (assign)
+            ap_mask_set(mask, id);
+        else
+            ap_mask_clear(mask, id);
+        step->after = *matrix;
+    }
+}
+
+
+void
+ap_txn_add_matrix(ApTxn *txn, const char *uuid, const ApMatrix *before, const ApMatrix *after,
+                  gboolean has_ap_config)
+{
+    static const gsize offsets[] = {
+        G_STRUCT_OFFSET(ApMatrix, adapters),
+        G_STRUCT_OFFSET(ApMatrix, domains),
+        G_STRUCT_OFFSET(ApMatrix, control_domains),
+    };
+    ApMatrix matrix = *before;
+
+    if (has_ap_config) {
+        ApStep *step = add_step(txn, AP_STEP_MATRIX, uuid);
+
+        step->before = *before;
+        step->after = *after;
+        step->whole = TRUE;
+        return;
+    }
+    /* So each matrix on the way lies within @before or within @after: nobody else's queues. */
+    for (guint pass = 0; pass < 2; pass++) {
+        for (guint i = 0; i < G_N_ELEMENTS(offsets); i++) {
+            const ApMask *old = G_STRUCT_MEMBER_P(before, offsets[i]);
+            const ApMask *new = G_STRUCT_MEMBER_P(after, offsets[i]);
+            ApMask ids = pass == 0 ? ap_mask_minus(old, new) : ap_mask_minus(new, old);
+
+            add_bits(txn, uuid, &matrix, offsets[i], &ids, pass == 1);
+        }
+    }
+}
+
+
+void
+ap_txn_add_remove(ApTxn *txn, const char *uuid)
+{
+    add_step(txn, AP_STEP_REMOVE, uuid);
+}
+
+
+static gboolean
+do_step(ApTxn *txn, const ApStep *step, GError **error)
+{
+    if (step->kind == AP_STEP_FILE)
+        return ap_step_file_do(txn->root, step, error);
+    return ap_step_mdev_do(txn->root, txn->kernel, step, error);
+}
+
+
+/* Undoes the first @n steps, the last one first. Goes on after an error, and returns the first. */
+static gboolean
+undo_steps(ApTxn *txn, guint n, gboolean same_boot, GError **error)
+{
+    g_autoptr(GError) first = NULL;
+
+    for (guint i = n; i > 0; i--) {
+        const ApStep *step = txn->steps->pdata[i - 1];
+        GError **place = first ? NULL : &first;
+
+        if (step->kind == AP_STEP_FILE)
+            ap_step_file_undo(txn->root, step, place);
+        else if (same_boot)
+            ap_step_mdev_undo(txn->root, txn->kernel, step, place);
+    }
+    if (!first)
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&first));
+    return FALSE;
+}
+
+
+/* A step of the kernel that failed did nothing; one of a file may have done a part. */
+static guint
+count_begun(const ApTxn *txn, guint failed)
+{
+    const ApStep *step = txn->steps->pdata[failed];
+
+    return step->kind == AP_STEP_FILE ? failed + 1 : failed;
+}
+
+
+/* Takes back what was done before @cause, and makes @error of both. */
+static void
+roll_back(ApTxn *txn, guint n_begun, const GError *cause, GError **error)
+{
+    g_autofree char *message = ap_error_message(cause);
+    const char *hint = ap_error_hint(cause);
+    g_autoptr(GError) local = NULL;
+
+    if (!undo_steps(txn, n_begun, TRUE, &local) || !ap_txn_journal_close(txn, &local)) {
+        g_autofree char *why = ap_error_message(local);
+
+        g_set_error(error, AP_ERROR, cause->code,
+                    "%s; and what was done before cannot be undone: %s\n"
+                    "when that is mended: virt-ap recover",
+                    message, why);
+        return;
+    }
+    g_set_error(error, AP_ERROR, cause->code, "%s; nothing was changed%s%s", message,
+                hint[0] ? "\n" : "", hint);
+}
+
+
+gboolean
+ap_txn_run(ApTxn *txn, GError **error)
+{
+    if (txn->steps->len == 0)
+        return TRUE;
+    if (!ap_txn_journal_open(txn, error))
+        return FALSE;
+    for (guint i = 0; i < txn->steps->len; i++) {
+        g_autoptr(GError) local = NULL;
+
+        if (!do_step(txn, txn->steps->pdata[i], &local)) {
+            roll_back(txn, count_begun(txn, i), local, error);
+            return FALSE;
+        }
+    }
+    return ap_txn_journal_close(txn, error);
+}
+
+
+/* What the mdev is to hold in the end; FALSE if no step says. */
+static gboolean
+get_last_matrix(const ApTxn *txn, const char *uuid, ApMatrix *ret_matrix)
+{
+    for (guint i = txn->steps->len; i > 0; i--) {
+        const ApStep *step = txn->steps->pdata[i - 1];
+
+        if (step->kind == AP_STEP_MATRIX && strcmp(step->name, uuid) == 0) {
+            *ret_matrix = step->after;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+
+static gboolean
+is_mdev_done(ApTxn *txn, const ApStep *step, gboolean *ret_done, GError **error)
+{
+    ApMatrix wanted;
+    ApMatrix now = { 0 };
+    gboolean active;
+
+    if (!ap_step_mdev_read(txn->root, step->name, &active, &now, error))
+        return FALSE;
+    if (step->kind == AP_STEP_REMOVE)
+        *ret_done = !active;
+    else
+        *ret_done = active && (!get_last_matrix(txn, step->name, &wanted) ||
+                               ap_matrix_equal(&now, &wanted));
+    return TRUE;
+}
+
+
+/* Whether everything is as after the last step. */
+static gboolean
+is_done(ApTxn *txn, gboolean same_boot, gboolean *ret_done, GError **error)
+{
+    *ret_done = TRUE;
+    for (guint i = 0; i < txn->steps->len && *ret_done; i++) {
+        const ApStep *step = txn->steps->pdata[i];
+
+        if (step->kind == AP_STEP_FILE) {
+            if (!ap_step_file_holds(txn->root, step->name, step->file_after, ret_done, error))
+                return FALSE;
+        } else if (same_boot && !is_mdev_done(txn, step, ret_done, error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+
+/* Adds to @report what is neither as before nor ours to undo. */
+static gboolean
+report_foreign(ApTxn *txn, gboolean same_boot, GString *report, GError **error)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < txn->steps->len; i++) {
+        const ApStep *step = txn->steps->pdata[i];
+        gboolean is_before = TRUE;
+        ApMatrix now = { 0 };
+        gboolean active;
+
+        if (!g_hash_table_add(seen, step->name))
+            continue;
+        if (step->kind == AP_STEP_FILE) {
+            if (!ap_step_file_holds(txn->root, step->name, step->file_before, &is_before, error))
+                return FALSE;
+        } else if (same_boot) {
+            if (!ap_step_mdev_read(txn->root, step->name, &active, &now, error))
+                return FALSE;
+            is_before = step->kind == AP_STEP_CREATE
+                            ? !active
+                            : active && (step->kind != AP_STEP_MATRIX ||
+                                         ap_matrix_equal(&now, &step->before));
+        }
+        if (!is_before)
+            g_string_append_printf(report, "\n%s was changed by somebody else meanwhile: left",
+                                   step->name);
+    }
+    return TRUE;
+}
+
+
+static gboolean
+tidy(ApTxn *txn, GError **error)
+{
+    for (guint i = 0; i < txn->steps->len; i++) {
+        const ApStep *step = txn->steps->pdata[i];
+
+        if (step->kind == AP_STEP_FILE && !ap_step_file_tidy(txn->root, step, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
+static gboolean
+recover_open(ApTxn *txn, GString *report, GError **error)
+{
+    g_autoptr(ApTxn) now = ap_txn_new(txn->root, txn->kernel, "");
+    gboolean same_boot = strcmp(now->boot, txn->boot) == 0;
+    gboolean done;
+
+    if (!is_done(txn, same_boot, &done, error))
+        return FALSE;
+    g_string_append_printf(report, "%s%s: ", txn->verb, same_boot ? "" : " (of an earlier boot)");
+    if (done) {
+        if (!tidy(txn, error))
+            return FALSE;
+        g_string_append(report, "was complete");
+    } else {
+        if (!undo_steps(txn, txn->steps->len, same_boot, error))
+            return FALSE;
+        g_string_append(report, "undone");
+        if (!report_foreign(txn, same_boot, report, error))
+            return FALSE;
+    }
+    return ap_txn_journal_close(txn, error);
+}
+
+
+gboolean
+ap_txn_recover(const ApRoot *root, ApKernel *kernel, char **ret_report, GError **error)
+{
+    g_autoptr(GString) report = g_string_new(NULL);
+    g_autoptr(GError) local = NULL;
+    g_autoptr(ApTxn) txn = ap_txn_journal_load(root, kernel, &local);
+
+    if (local) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+    }
+    if (!txn)
+        g_string_append(report, "there is nothing to recover");
+    else if (!recover_open(txn, report, error))
+        return FALSE;
+    *ret_report = g_string_free(g_steal_pointer(&report), FALSE);
+    return TRUE;
+}

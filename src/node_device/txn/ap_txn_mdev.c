@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The steps that change an mdev. */
+#include <errno.h>
+#include <string.h>
+
+#include "node_device/inventory/ap_host.h"
+#include "node_device/txn/ap_txn_priv.h"
+#include "util/ap_error.h"
+
+/* The masks of a matrix, and what one bit of each is called. */
+static const struct {
+    gsize offset;
+    const char *name;
+} masks[] = {
+    { G_STRUCT_OFFSET(ApMatrix, adapters), "adapter" },
+    { G_STRUCT_OFFSET(ApMatrix, domains), "domain" },
+    { G_STRUCT_OFFSET(ApMatrix, control_domains), "control_domain" },
+};
+
+
+gboolean
+ap_step_mdev_read(const ApRoot *root, const char *uuid, gboolean *ret_active, ApMatrix *ret_matrix,
+                  GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    gboolean has_ap_config;
+
+    *ret_active = ap_host_read_matrix(root, uuid, ret_matrix, &has_ap_config, &local);
+    if (*ret_active || g_error_matches(local, AP_ERROR, AP_ERROR_NOT_FOUND))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
+}
+
+
+/* Writes the one bit in which @from and @to differ. */
+static gboolean
+write_bit(ApKernel *kernel, const char *uuid, const ApMatrix *from, const ApMatrix *to,
+          GError **error)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(masks); i++) {
+        const ApMask *old = G_STRUCT_MEMBER_P(from, masks[i].offset);
+        const ApMask *new = G_STRUCT_MEMBER_P(to, masks[i].offset);
+        ApMask added = ap_mask_minus(new, old);
+        ApMask removed = ap_mask_minus(old, new);
+        gboolean assign = !ap_mask_is_empty(&added);
+        int id = ap_mask_next(assign ? &added : &removed, 0);
+        g_autofree char *attr =
+            g_strdup_printf("%s_%s", assign ? "assign" : "unassign", masks[i].name);
+        char value[8];
+
+        if (id < 0)
+            continue;
+        g_snprintf(value, sizeof(value), "%d", id);
+        return ap_kernel_write_attr(kernel, uuid, attr, value, error) == 0;
+    }
+    return TRUE;
+}
+
+
+static gboolean
+write_matrix(const ApRoot *root, ApKernel *kernel, const ApStep *step, const ApMatrix *from,
+             const ApMatrix *to, GError **error)
+{
+    gboolean active;
+    ApMatrix now;
+
+    if (!step->whole)
+        return write_bit(kernel, step->name, from, to, error);
+    if (ap_kernel_write_ap_config(kernel, step->name, to, error) != 0 ||
+        !ap_step_mdev_read(root, step->name, &active, &now, error))
+        return FALSE;
+    if (active && ap_matrix_equal(&now, to))
+        return TRUE;
+    g_set_error(error, AP_ERROR, AP_ERROR_IO, "mdev %s holds another matrix than was written",
+                step->name);
+    return FALSE;
+}
+
+
+gboolean
+ap_step_mdev_do(const ApRoot *root, ApKernel *kernel, const ApStep *step, GError **error)
+{
+    switch (step->kind) {
+    case AP_STEP_CREATE:
+        return ap_kernel_create_mdev(kernel, step->name, error) == 0;
+    case AP_STEP_REMOVE:
+        return ap_kernel_remove_mdev(kernel, step->name, error) == 0;
+    default:
+        return write_matrix(root, kernel, step, &step->before, &step->after, error);
+    }
+}
+
+
+gboolean
+ap_step_mdev_undo(const ApRoot *root, ApKernel *kernel, const ApStep *step, GError **error)
+{
+    static const ApMatrix empty;
+    gboolean active;
+    ApMatrix now = { 0 };
+
+    /* A removal is the last step, and the kernel's alone to undo. */
+    if (step->kind == AP_STEP_REMOVE)
+        return TRUE;
+    if (!ap_step_mdev_read(root, step->name, &active, &now, error))
+        return FALSE;
+    if (!active)
+        return TRUE;
+    if (step->kind == AP_STEP_CREATE)
+        return !ap_matrix_equal(&now, &empty) ||
+               ap_kernel_remove_mdev(kernel, step->name, error) == 0;
+    return !ap_matrix_equal(&now, &step->after) ||
+           write_matrix(root, kernel, step, &step->after, &step->before, error);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of transactions share: the steps. */
+#pragma once
+
+#include "node_device/txn/ap_txn.h"
+
+typedef enum {
+    AP_STEP_FILE,
+    AP_STEP_CREATE,
+    AP_STEP_MATRIX,
+    AP_STEP_REMOVE,
+} ApStepKind;
+
+/**
+ * ApStep:
+ * @kind: what it does
+ * @name: the file, or UUID of the mdev
+ * @file_before: (nullable): of a file
+ * @file_after: (nullable): of a file
+ * @before: of a matrix
+ * @after: of a matrix
+ * @whole: whether the matrix is written as a whole (ap_config), else it is one bit
+ */
+typedef struct {
+    ApStepKind kind;
+    char *name;
+    GBytes *file_before;
+    GBytes *file_after;
+    ApMatrix before;
+    ApMatrix after;
+    gboolean whole;
+} ApStep;
+
+/**
+ * ApTxn:
+ * @root: the root
+ * @kernel: its kernel
+ * @verb: what is done
+ * @boot: boot id
+ * @steps: (element-type ApStep): in order
+ * @fd: the journal while it is open, -1 else; the lock on it says that somebody works
+ */
+struct _ApTxn {
+    const ApRoot *root;
+    ApKernel *kernel;
+    char *verb;
+    char *boot;
+    GPtrArray *steps;
+    int fd;
+};
+
+/* ap_txn_journal.c: writes the journal, for good. AP_ERROR_REFUSED if there is one, AP_ERROR_IO. */
+gboolean
+ap_txn_journal_open(ApTxn *txn, GError **error);
+
+/* ap_txn_journal.c: reads the journal and takes its lock; NULL without an error if there is none.
+ * AP_ERROR_REFUSED: somebody works on it, damaged, a newer version; AP_ERROR_IO. */
+ApTxn *
+ap_txn_journal_load(const ApRoot *root, ApKernel *kernel, GError **error);
+
+/* ap_txn_journal.c: removes the journal: what is done is done. AP_ERROR_IO. */
+gboolean
+ap_txn_journal_close(ApTxn *txn, GError **error);
+
+/* ap_txn_file.c. AP_ERROR_REFUSED if the file is another, AP_ERROR_IO. */
+gboolean
+ap_step_file_do(const ApRoot *root, const ApStep *step, GError **error);
+
+/* ap_txn_file.c: AP_ERROR_IO. */
+gboolean
+ap_step_file_undo(const ApRoot *root, const ApStep *step, GError **error);
+
+/* ap_txn_file.c: after a step was done: removes the old file, which may still stand beside the new
+ * one. AP_ERROR_REFUSED if it is not what was judged (and then it is put back), AP_ERROR_IO. */
+gboolean
+ap_step_file_tidy(const ApRoot *root, const ApStep *step, GError **error);
+
+/* ap_txn_file.c: whether the file holds @content (NULL: is not there). AP_ERROR_IO. */
+gboolean
+ap_step_file_holds(const ApRoot *root, const char *path, GBytes *content, gboolean *ret_holds,
+                   GError **error);
+
+/* ap_txn_mdev.c. Errors as of ap_kernel.h. */
+gboolean
+ap_step_mdev_do(const ApRoot *root, ApKernel *kernel, const ApStep *step, GError **error);
+
+/* ap_txn_mdev.c: likewise, and AP_ERROR_IO. */
+gboolean
+ap_step_mdev_undo(const ApRoot *root, ApKernel *kernel, const ApStep *step, GError **error);
+
+/* ap_txn_mdev.c: what the mdev holds; @ret_active FALSE if it is not there. AP_ERROR_IO and what
+ * ap_host_read_matrix() says. */
+gboolean
+ap_step_mdev_read(const ApRoot *root, const char *uuid, gboolean *ret_active, ApMatrix *ret_matrix,
+                  GError **error);
