@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "conf/ap_config_text.h"
 #include "util/ap_error.h"
 #include "util/ap_id.h"
 
@@ -154,6 +155,35 @@ read_severities(Reader *reader, const char *group, const char *phase_name, GErro
 }
 
 
+/* Names with semicolons between them; NULL if one of them cannot be meant so. */
+static char **
+read_names(Reader *reader, const char *group, const char *key, GError **error)
+{
+    g_autofree char *value = get_value(reader, group, key);
+    g_autoptr(GError) local = NULL;
+    char **names = ap_config_text_split_names(value, &local);
+
+    if (!names)
+        set_key_error(reader, group, key, error, "%s", local->message);
+    return names;
+}
+
+
+static char *
+read_name(Reader *reader, const char *group, const char *key, GError **error)
+{
+    g_auto(GStrv) names = read_names(reader, group, key, error);
+
+    if (!names)
+        return NULL;
+    if (g_strv_length(names) == 1)
+        return g_strdup(names[0]);
+    set_key_error(reader, group, key, error, "wanted one name\n"
+                  "what holds for several guests: a pool, or an exception for each of them");
+    return NULL;
+}
+
+
 static gboolean
 read_exception(Reader *reader, const char *group, GError **error)
 {
@@ -167,18 +197,18 @@ read_exception(Reader *reader, const char *group, GError **error)
         ApSeverity severity;
         ApCode code;
 
-        /* GKeyFile lists a key as often as it stands there. */
         if (strcmp(*key, "mdev") == 0) {
-            g_free(exception->mdev);
             exception->mdev = ap_uuid_normalize(value);
             if (!exception->mdev)
                 return set_key_error(reader, group, *key, error, "'%s' is not a UUID", value);
         } else if (strcmp(*key, "guest") == 0) {
-            g_free(exception->guest);
-            exception->guest = g_steal_pointer(&value);
+            exception->guest = read_name(reader, group, *key, error);
+            if (!exception->guest)
+                return FALSE;
         } else if (strcmp(*key, "pool") == 0) {
-            g_free(exception->pool);
-            exception->pool = g_steal_pointer(&value);
+            exception->pool = read_name(reader, group, *key, error);
+            if (!exception->pool)
+                return FALSE;
         } else {
             if (!read_severity(reader, group, *key, &code, &severity, error))
                 return FALSE;
@@ -205,14 +235,15 @@ read_ids(Reader *reader, const char *group, const char *key, ApMask *ret_mask, G
         g_auto(GStrv) ends = g_strsplit(g_strstrip(*term), "-", 2);
         g_autoptr(GError) local = NULL;
         guint first = 0;
-        guint last;
+        guint last = 0;
         ApMask range;
 
-        if (!ap_id_parse(ends[0] ? ends[0] : "", &first, &local))
-            return set_key_error(reader, group, key, error, "%s", local->message);
-        last = first;
-        if (ends[1] && !ap_id_parse(ends[1], &last, &local))
-            return set_key_error(reader, group, key, error, "%s", local->message);
+        if (!ap_id_parse(ends[0] ? ends[0] : "", &first, &local) ||
+            (ends[1] && !ap_id_parse(ends[1], &last, &local)))
+            return set_key_error(reader, group, key, error,
+                                 "%s\nids are separated by commas, such as 5,0x08-0x0a",
+                                 local->message);
+        last = ends[1] ? last : first;
         if (last < first)
             return set_key_error(reader, group, key, error, "range '%s' is reversed", *term);
         range = ap_mask_range(first, last);
@@ -227,11 +258,9 @@ read_pool(Reader *reader, const char *group, const char *name, GError **error)
 {
     g_auto(GStrv) keys = g_key_file_get_keys(reader->file, group, NULL, NULL);
     ApPool *pool = g_new0(ApPool, 1);
-    g_autoptr(GError) local = NULL;
 
     g_ptr_array_add(reader->config->pools, pool);
     pool->name = g_strdup(name);
-    pool->guests = g_new0(char *, 1);
     for (char **key = keys; *key; key++) {
         if (strcmp(*key, "adapters") == 0) {
             if (!read_ids(reader, group, *key, &pool->adapters, error))
@@ -243,16 +272,15 @@ read_pool(Reader *reader, const char *group, const char *name, GError **error)
             if (!read_ids(reader, group, *key, &pool->control_domains, error))
                 return FALSE;
         } else if (strcmp(*key, "guests") == 0) {
-            g_strfreev(pool->guests);
-            pool->guests = g_key_file_get_string_list(reader->file, group, *key, NULL, &local);
+            pool->guests = read_names(reader, group, *key, error);
             if (!pool->guests)
-                return set_key_error(reader, group, *key, error, "%s", local->message);
-            for (char **guest = pool->guests; *guest; guest++)
-                g_strstrip(*guest);
+                return FALSE;
         } else {
             return set_key_error(reader, group, *key, error, "unknown key");
         }
     }
+    if (!pool->guests)
+        pool->guests = g_new0(char *, 1);
     return TRUE;
 }
 
@@ -296,6 +324,15 @@ read_guests(Reader *reader, const char *group, GError **error)
 }
 
 
+/* Blanks around the name of a group would make two names of one. */
+static gboolean
+is_name(const char *text)
+{
+    return text[0] != '\0' && !g_ascii_isspace(text[0]) &&
+           !g_ascii_isspace(text[strlen(text) - 1]);
+}
+
+
 static gboolean
 read_group(Reader *reader, const char *group, GError **error)
 {
@@ -309,6 +346,12 @@ read_group(Reader *reader, const char *group, GError **error)
         return read_guests(reader, group, error);
     if (words[0] && words[1] && strcmp(words[0], "severity") == 0)
         return read_severities(reader, group, words[1], error);
+    if (words[0] && words[1] && !is_name(words[1])) {
+        g_set_error(error, AP_ERROR, AP_ERROR_CONFIG,
+                    "%s: [%s]: wanted one blank, then a name without blanks around it",
+                    reader->path, group);
+        return FALSE;
+    }
     if (words[0] && words[1] && strcmp(words[0], "exception") == 0)
         return read_exception(reader, group, error);
     if (words[0] && words[1] && strcmp(words[0], "pool") == 0)
@@ -371,6 +414,8 @@ ap_config_parse(const char *text, gsize length, const char *path, GError **error
         g_set_error(error, AP_ERROR, AP_ERROR_CONFIG, "%s: %s", path, local->message);
         return NULL;
     }
+    if (!ap_config_text_check(text, length, path, error))
+        return NULL;
     groups = g_key_file_get_groups(file, NULL);
     for (char **group = groups; *group; group++) {
         if (!read_group(&reader, *group, error))

@@ -31,6 +31,37 @@ static const char *const bad[][2] = {
     { "[pool p]\ndomains=\n", "[pool p] domains" },
     { "[pool p]\nguests=a\\qb\n", "[pool p] guests" },
     { "[pool p]\nqueues=5\n", "[pool p] queues" },
+    { "[pool p]\nadapters=5;8\n", "ids are separated by commas" },
+    { "[pool p]\ndomains=5 8\n", "ids are separated by commas" },
+    { "[pool p]\ndomains=5,\n", "[pool p] domains" },
+    /* GKeyFile would put the two together, and give web the queues of db. */
+    { "[pool p]\nadapters=5\nguests=web\n[pool p]\nadapters=6\nguests=db\n",
+      "[pool p]: stands in line 1 and in line 4" },
+    { "[severity]\nempty=warn\n\n# x\n  [severity] \r\nbusy=warn\n",
+      "[severity]: stands in line 1 and in line 5" },
+    { "[severity define]\n[severity define]\n", "[severity define]: stands in line 1" },
+    { "[exception e]\nguest=a\n[exception e]\nguest=b\n", "[exception e]: stands in line 1" },
+    { "[lock]\n[guests]\n[lock]\n", "[lock]: stands in line 1 and in line 3" },
+    { "[pool  p]\nadapters=5\n", "[pool  p]: wanted one blank" },
+    { "[pool p ]\nadapters=5\n", "[pool p ]: wanted one blank" },
+    { "[pool ]\nadapters=5\n", "[pool ]: wanted one blank" },
+    { "[pool p]\nguests=web\nadapters=5\nguests = db\n",
+      "[pool p] guests: stands in line 2 and in line 4" },
+    { "[pool p]\nadapters=5\nadapters=6\n", "[pool p] adapters: stands in line 2" },
+    { "[exception e]\nmdev=" UUID_A "\nmdev=" UUID_B "\n", "[exception e] mdev: stands" },
+    { "[severity]\nin-use=reject\nin-use=warn\n", "[severity] in-use: stands in line 2" },
+    { "[lock]\ntimeout=5\ntimeout=6\n", "[lock] timeout: stands" },
+    { "[pool p]\nguests[de]=web\n", "[pool p] guests[de]: unknown key" },
+    /* One name without a word. */
+    { "[pool p]\nguests = a, b\n", "[pool p] guests: 'a, b': names are separated by semicolons" },
+    { "[pool p]\nguests = a; b, c\n", "names are separated by semicolons" },
+    { "[pool p]\nguests = web # the web server\n", "a comment has a line of its own" },
+    { "[pool p]\nguests = \"web\"\n", "names stand there without quotes" },
+    { "[pool p]\nguests = web\\\n", "a backslash stands before" },
+    { "[exception e]\nguest = a; b\nempty=allow\n", "[exception e] guest: wanted one name" },
+    { "[exception e]\nguest = a, b\nempty=allow\n", "[exception e] guest: 'a, b': names" },
+    { "[exception e]\nguest =\nempty=allow\n", "[exception e] guest: wanted one name" },
+    { "[exception e]\npool = p;\nempty=allow\n", "[pool p]" },
 };
 
 
@@ -89,7 +120,7 @@ static const char policy[] = "[severity define]\n"
                              "[pool gold]\n"
                              "adapters=5,0x08-0x0a\n"
                              "domains=0-255\n"
-                             "guests= web ; db;\n"
+                             "guests= web ; db;the \\# 1\\, and last;\n"
                              "[exception one]\n"
                              "mdev=AAAAAAAA-AAAA-4AAA-8AAA-AAAAAAAAAAAA\n"
                              "in-use=allow\n"
@@ -156,8 +187,10 @@ test_pools_are_ids_and_guests(void)
     g_assert_cmpstr(pool->name, ==, "gold");
     g_assert_true(ap_mask_equal(&pool->adapters, &adapters));
     g_assert_cmpuint(ap_mask_count(&pool->domains), ==, 256);
-    g_assert_cmpuint(g_strv_length(pool->guests), ==, 2);
+    g_assert_cmpuint(g_strv_length(pool->guests), ==, 3);
+    g_assert_cmpstr(pool->guests[0], ==, "web");
     g_assert_cmpstr(pool->guests[1], ==, "db");
+    g_assert_cmpstr(pool->guests[2], ==, "the # 1, and last");
 }
 
 
