@@ -28,6 +28,15 @@ static const char *const codes[] = {
     [AP_CODE_CPU_NO_AP] = "cpu-no-ap",
     [AP_CODE_METADATA_MISMATCH] = "metadata-mismatch",
     [AP_CODE_BAD_XML] = "bad-xml",
+    [AP_CODE_DIFFERS] = "differs",
+    [AP_CODE_NOT_KEPT] = "not-kept",
+    [AP_CODE_LOST_AT_BOOT] = "lost-at-boot",
+    [AP_CODE_BEYOND_BINDING] = "beyond-binding",
+    [AP_CODE_FOREIGN_USER] = "foreign-user",
+    [AP_CODE_UUID_TAKEN] = "uuid-taken",
+    [AP_CODE_NOT_VISIBLE] = "not-visible",
+    [AP_CODE_NOT_BINDABLE] = "not-bindable",
+    [AP_CODE_NO_QUEUE_LEFT] = "no-queue-left",
 };
 
 static const char *const phases[] = {

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "node_device/conflict/ap_conflict_rules.h"
 #include "qemu/qemu_ap_validate.h"
 #include "util/ap_error.h"
 
@@ -42,11 +43,12 @@ add_prefix(ApFinding *finding, const char *prefix)
 
 /* Takes over @message, which begins with the line. */
 static void
-report(Judge *judge, ApCode code, ApSeverity severity, const char *mdev, char *message,
+report(Judge *judge, ApCode code, ApWeight weight, const char *mdev, char *message,
        const char *hint)
 {
     const char *mdevs[] = { mdev };
     const char *guests[] = { judge->guest->name };
+    ApSeverity severity = ap_rule_get_severity(code, AP_PHASE_GUEST, weight);
     ApFinding *finding;
 
     severity = ap_config_get_severity(judge->config, code, AP_PHASE_GUEST, severity, mdevs, guests,
@@ -85,13 +87,12 @@ check_xml(Judge *judge, gboolean taken)
 
     for (guint i = 0; i < faults->len; i++) {
         const QemuApFault *fault = faults->pdata[i];
-        ApSeverity severity =
-            fault->by == QEMU_AP_BY_NOBODY ? AP_SEVERITY_WARN : AP_SEVERITY_REJECT;
+        ApWeight weight = fault->by == QEMU_AP_BY_NOBODY ? AP_WEIGHT_USUAL : AP_WEIGHT_GRAVE;
         const char *mdev = get_mdev(judge->def, fault->code == AP_CODE_TOO_MANY ? 1 : 0);
 
         if (taken && fault->by != QEMU_AP_BY_QEMU)
             continue;
-        report(judge, fault->code, severity, mdev, g_strdup(fault->message), fault->hint);
+        report(judge, fault->code, weight, mdev, g_strdup(fault->message), fault->hint);
     }
 }
 
@@ -108,7 +109,7 @@ report_mismatch(Judge *judge, const char *hint, const char *format, ...)
     va_start(args, format);
     message = g_strdup_vprintf(format, args);
     va_end(args);
-    report(judge, AP_CODE_METADATA_MISMATCH, AP_SEVERITY_REJECT, get_mdev(judge->def, 0),
+    report(judge, AP_CODE_METADATA_MISMATCH, AP_WEIGHT_USUAL, get_mdev(judge->def, 0),
            g_strdup_printf("line %ld: %s", judge->def->metadata_line, message), hint);
 }
 
@@ -188,7 +189,7 @@ check_metadata(Judge *judge, ApInventory *inventory)
     if (def->matrix_error) {
         g_autofree char *message = ap_error_message(def->matrix_error);
 
-        report(judge, AP_CODE_METADATA_MISMATCH, AP_SEVERITY_REJECT, get_mdev(def, 0),
+        report(judge, AP_CODE_METADATA_MISMATCH, AP_WEIGHT_USUAL, get_mdev(def, 0),
                g_steal_pointer(&message), ap_error_hint(def->matrix_error));
         return;
     }
@@ -222,7 +223,7 @@ check_models(Judge *judge, ApInventory *inventory)
         if (!hostdev->uuid || !g_strv_contains(others, model) ||
             !ap_inventory_find(inventory, hostdev->uuid))
             continue;
-        report(judge, AP_CODE_BAD_XML, AP_SEVERITY_REJECT, hostdev->uuid,
+        report(judge, AP_CODE_BAD_XML, AP_WEIGHT_GRAVE, hostdev->uuid,
                g_strdup_printf("line %ld: mdev %s is an AP matrix, and the <hostdev> of model %s",
                                hostdev->line, hostdev->uuid, model),
                "write model='vfio-ap'");

@@ -298,6 +298,64 @@ def check_codes(tree):
             yield "docs/codes.rst", 1, f"{text} is not described"
 
 
+RULES_FILE = "src/node_device/conflict/ap_conflict_rules.c"
+COLUMNS = ("define", "start, live", "guest")
+
+
+def table_of_rules(tree):
+    """Each code of the table in C: its judges, and its severities, usual and grave."""
+    text = tree.read(RULES_FILE)
+    prefixes = dict(re.findall(r'^#define (\w+) +"([^"]*)"', text, re.MULTILINE))
+    for row in re.finditer(r"^    \[AP_CODE_(\w+)\] = \{[^\n]*\n(.*?)^    \},", text,
+                           re.DOTALL | re.MULTILINE):
+        judges = [prefixes.get(prefix, "?") + rest
+                  for prefix, rest in re.findall(r'(\w+) "([^"]*:\w+) ?"', row[2])]
+        words = re.findall(r"\b(ALLOW|WARN|REJECT)\b", row[2])
+        line = text.count("\n", 0, row.start()) + 1
+        yield row[1].lower().replace("_", "-"), line, judges, words
+
+
+def documented_severities(tree):
+    """The same severities as the table in docs/codes.rst tells them."""
+    text = tree.read("docs/codes.rst")
+    table = re.search(r"^(=+ +=+ +=+ +=+)\n.*?\n\1\n(.*?)\n\1\n", text, re.DOTALL | re.MULTILINE)
+    starts = [m.start() for m in re.finditer(r"=+", table[1])] if table else []
+    rows = {}
+    for line in table[2].split("\n") if table else []:
+        cells = [line[a:b].strip() for a, b in zip(starts, starts[1:] + [None])]
+        if cells[0]:
+            name = cells[0].strip("`")
+            rows[name] = cells[1:]
+        else:
+            rows[name] = [f"{a} {b}".strip() for a, b in zip(rows[name], cells[1:])]
+    for name, cells in rows.items():
+        usual = [re.match(r"\\-|\w+", cell)[0] for cell in cells]
+        grave = ["reject" if "; reject" in cell else word for cell, word in zip(cells, usual)]
+        yield name, [("allow" if word == "\\-" else word).upper() for word in usual + grave]
+
+
+def check_rules(tree):
+    """Each code has a row in the table of rules, as docs/codes.rst tells it, and a judge."""
+    enum = re.search(r"typedef enum \{([^}]*)\} ApCode;", tree.read("src/conf/ap_policy.h"))
+    codes = [n.lower().replace("_", "-") for n in re.findall(r"AP_CODE_(\w+)", enum[1])]
+    rows = list(table_of_rules(tree))
+    documented = dict(documented_severities(tree))
+    for code in set(codes) - {row[0] for row in rows}:
+        yield RULES_FILE, 1, f"{code} has no rule"
+    for code, line, judges, words in rows:
+        if documented.get(code) != words:
+            yield RULES_FILE, line, f"docs/codes.rst tells {code} in another way"
+        name = "AP_CODE_" + code.upper().replace("-", "_")
+        for path, function in (judge.split(":") for judge in judges):
+            source = code_of(tree.files.get(path, ""))
+            if not re.search(rf"^{function}\(", source, re.MULTILINE) or name not in source:
+                yield RULES_FILE, line, f"{path}: no {function}() that finds {code}"
+        used = [path for path, text in tree.under(["src/"], ".c")
+                if name in text and path not in (RULES_FILE, "src/conf/ap_policy.c")]
+        if used and not judges:
+            yield RULES_FILE, line, f"{code} is found in {used[0]}, but the rule names no judge"
+
+
 # Programs that a message may send people to.
 PROGRAMS = {"apparmor_parser", "ausearch", "echo", "chzdev", "cat", "git", "journalctl", "kill", "ln", "ls", "lscss", "lszcrypt", "lszdev",
             "mdevctl", "modprobe", "mount", "rm", "systemctl", "udevadm", "virsh", "virt-xml"}
@@ -338,7 +396,7 @@ def check_hints(tree):
 RULES = {"numbers": check_numbers, "goto": check_goto, "leftovers": check_leftovers,
          "licence": check_licence, "docs": check_docs, "layers": check_layers,
          "format": check_format, "places": check_places, "codes": check_codes,
-         "hints": check_hints}
+         "hints": check_hints, "rules": check_rules}
 
 
 def lint(top, rules=tuple(RULES)):

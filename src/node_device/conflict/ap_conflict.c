@@ -67,7 +67,7 @@ ap_judge_refuse(ApJudge *judge, ApCode code, char *message, char *hint)
 
 
 void
-ap_judge_report_other(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *apqns,
+ap_judge_report_other(ApJudge *judge, ApCode code, ApWeight weight, const ApApqnSet *apqns,
                       const char *other_mdev, const ApGuest *other_guest, char *message,
                       char *hint)
 {
@@ -77,7 +77,9 @@ ap_judge_report_other(ApJudge *judge, ApCode code, ApSeverity severity, const Ap
     const ApGuest *guest = may_ask ? ap_judge_get_guest(judge) : judge->candidate->guest;
     const char *mdevs[] = { judge->candidate->uuid, other_mdev };
     const char *guests[] = { guest ? guest->name : NULL, other_guest ? other_guest->name : NULL };
+    ApSeverity severity;
 
+    severity = ap_rule_get_severity(code, judge->phase, weight);
     severity = ap_config_get_severity(ap_inventory_get_config(judge->inventory), code,
                                       judge->phase, severity, mdevs, guests, 2);
     if (severity != AP_SEVERITY_ALLOW) {
@@ -90,11 +92,11 @@ ap_judge_report_other(ApJudge *judge, ApCode code, ApSeverity severity, const Ap
 
 
 void
-ap_judge_report(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *apqns,
+ap_judge_report(ApJudge *judge, ApCode code, ApWeight weight, const ApApqnSet *apqns,
                 const ApOwner *other, char *message, char *hint)
 {
     ap_inventory_get_guests(judge->inventory);
-    ap_judge_report_other(judge, code, severity, apqns, other ? other->uuid : NULL,
+    ap_judge_report_other(judge, code, weight, apqns, other ? other->uuid : NULL,
                           other ? other->guest : NULL, message, hint);
 }
 
@@ -193,21 +195,6 @@ ap_judge_describe_owner(ApJudge *judge, const ApOwner *owner)
 }
 
 
-ApSeverity
-ap_judge_by_phase(const ApJudge *judge, ApSeverity define, ApSeverity start, ApSeverity guest)
-{
-    switch (judge->phase) {
-    case AP_PHASE_DEFINE:
-        return define;
-    case AP_PHASE_START:
-    case AP_PHASE_LIVE:
-        return start;
-    default:
-        return guest;
-    }
-}
-
-
 /* Somebody has it now: removing it would take it from under a running guest. */
 static void
 judge_busy(ApJudge *judge)
@@ -218,7 +205,7 @@ judge_busy(ApJudge *judge)
 
     if (!holder && (!uuid || !ap_host_is_in_use(judge->host, uuid)))
         return;
-    ap_judge_report(judge, AP_CODE_BUSY, AP_SEVERITY_REJECT, NULL, NULL,
+    ap_judge_report(judge, AP_CODE_BUSY, AP_WEIGHT_USUAL, NULL, NULL,
                     holder ? g_strdup_printf("mdev %s is in use by guest '%s' (%s)", uuid,
                                              holder->name, holder->state)
                            : g_strdup_printf("mdev %s is in use, by a guest that the system's "
@@ -240,7 +227,7 @@ judge_problems(ApJudge *judge)
 
         ap_judge_report_other(
             judge, AP_CODE_UNREADABLE,
-            problem->is_live || own ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN, NULL,
+            problem->is_live || own ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL, NULL,
             own ? NULL : problem->mdev, NULL, g_strdup(problem->message),
             g_strdup(problem->is_live ? "an active matrix that cannot be read may hold any queue"
                                       : "mend or remove the file"));
@@ -258,8 +245,7 @@ judge_bus(ApJudge *judge)
     if (!what)
         return;
     ap_judge_report_other(judge, AP_CODE_UNREADABLE,
-                          ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_REJECT,
-                                            AP_SEVERITY_REJECT),
+                          judge->phase == AP_PHASE_DEFINE ? AP_WEIGHT_USUAL : AP_WEIGHT_GRAVE,
                           NULL, NULL, NULL,
                           g_strdup_printf("this host has no %s now: nothing can start, and "
                                           "definitions are judged against each other alone",
@@ -392,7 +378,7 @@ judge_unknown_mdev(ApJudge *judge)
             judge_problems(judge);
         return;
     }
-    ap_judge_report(judge, AP_CODE_EMPTY, AP_SEVERITY_REJECT, NULL, NULL,
+    ap_judge_report(judge, AP_CODE_EMPTY, AP_WEIGHT_USUAL, NULL, NULL,
                     g_strdup_printf("guest '%s' names mdev %s, which is neither active nor "
                                     "defined",
                                     judge->candidate->guest->name, uuid),
@@ -412,7 +398,7 @@ judge_guest_itself(ApInventory *inventory, const ApGuest *guest, gboolean audit,
 
         judge.audit = audit;
         if (i == 1)
-            ap_judge_report(&judge, AP_CODE_TOO_MANY, AP_SEVERITY_REJECT, NULL, NULL,
+            ap_judge_report(&judge, AP_CODE_TOO_MANY, AP_WEIGHT_USUAL, NULL, NULL,
                             g_strdup_printf("guest '%s' has %u vfio-ap hostdevs; it can have one",
                                             guest->name, guest->mdevs->len),
                             g_strdup("put all its queues into one matrix"));

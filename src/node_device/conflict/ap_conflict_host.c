@@ -13,26 +13,18 @@ judge_size(ApJudge *judge)
 
     if (ap_mask_is_empty(&judge->matrix.domains) &&
         !ap_mask_is_empty(&judge->matrix.control_domains)) {
-        ap_judge_report(judge, AP_CODE_NO_USAGE_DOMAIN,
-                        ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_REJECT,
-                                          AP_SEVERITY_REJECT),
-                        NULL, NULL,
+        ap_judge_report(judge, AP_CODE_NO_USAGE_DOMAIN, AP_WEIGHT_USUAL, NULL, NULL,
                         g_strdup("the matrix has control domains but no usage domain, so nothing "
                                  "that could reach them"),
                         g_strdup("add the usage domain that the guest is to use"));
     } else if (n == 0) {
-        ap_judge_report(judge, AP_CODE_EMPTY,
-                        ap_judge_by_phase(judge, AP_SEVERITY_ALLOW, AP_SEVERITY_ALLOW,
-                                          AP_SEVERITY_REJECT),
-                        NULL, NULL, g_strdup("the matrix has no queue"),
+        ap_judge_report(judge, AP_CODE_EMPTY, AP_WEIGHT_USUAL, NULL, NULL,
+                        g_strdup("the matrix has no queue"),
                         g_strdup("a queue needs an adapter and a usage domain"));
     }
     if (n <= AP_HOST_LISTED_MAX || judge->host->has_ap_config || !judge->host->has_vfio_ap)
         return;
-    ap_judge_report(judge, AP_CODE_TOO_BIG,
-                    ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_REJECT,
-                                      AP_SEVERITY_REJECT),
-                    NULL, NULL,
+    ap_judge_report(judge, AP_CODE_TOO_BIG, AP_WEIGHT_USUAL, NULL, NULL,
                     g_strdup_printf("the matrix has %u APQNs; this kernel writes past its page "
                                     "whenever the matrix of more than %d is read",
                                     n, AP_HOST_LISTED_MAX),
@@ -80,10 +72,7 @@ judge_limits(ApJudge *judge, ApApqnSet *ret_beyond)
     append_ids(ids, "domain", &domains);
     append_ids(ids, "control domain", &control);
     if (ids->len > 0)
-        ap_judge_report(judge, AP_CODE_BEYOND_LIMIT,
-                        ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_REJECT,
-                                          AP_SEVERITY_REJECT),
-                        ret_beyond, NULL,
+        ap_judge_report(judge, AP_CODE_BEYOND_LIMIT, AP_WEIGHT_USUAL, ret_beyond, NULL,
                         g_strdup_printf("%s: above what this machine has, adapters up to %d and "
                                         "domains up to %d",
                                         ids->str, host->max_adapter, host->max_domain),
@@ -115,7 +104,7 @@ judge_installed(ApJudge *judge, const ApApqnSet *beyond)
     append_ids(ids, "domain", &domains);
     g_string_append(ids, ": not in this LPAR now");
     overrides = ap_host_has_overrides(judge->host);
-    ap_judge_report(judge, AP_CODE_NOT_INSTALLED, AP_SEVERITY_WARN, &set, NULL,
+    ap_judge_report(judge, AP_CODE_NOT_INSTALLED, AP_WEIGHT_USUAL, &set, NULL,
                     g_string_free(ids, FALSE),
                     g_strdup(overrides
                                  ? "this host binds queues by driver_override: the kernel does not "
@@ -168,8 +157,7 @@ judge_owned(ApJudge *judge)
                                              "the matrix is to start then"
                                            : "belongs to the host's own drivers");
     ap_judge_report(judge, AP_CODE_HOST_OWNED,
-                    ap_judge_by_phase(judge, at_boot ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN,
-                                      AP_SEVERITY_REJECT, AP_SEVERITY_REJECT),
+                    at_boot ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL,
                     &owned, NULL, message,
                     ap_judge_suggest(judge, "or free it: chzdev --type ap apmask=-ADAPTER, or "
                                             "aqmask=-DOMAIN"));
@@ -277,7 +265,6 @@ judge_filtered(ApJudge *judge)
     ApMask domains = ap_mask_and(&judge->matrix.domains, &judge->host->domains);
     guint total = ap_mask_count(&adapters) * ap_mask_count(&domains);
     ApApqnSet lost = { 0 };
-    ApSeverity severity;
     g_autofree char *culprits = NULL;
     g_autofree char *said = NULL;
     gboolean nothing_left;
@@ -289,12 +276,11 @@ judge_filtered(ApJudge *judge)
     ap_apqn_set_remove_all(&lost, &judge->said);
     if (ap_apqn_set_is_empty(&lost))
         return;
-    severity = judge->phase == AP_PHASE_GUEST && nothing_left ? AP_SEVERITY_REJECT
-                                                              : AP_SEVERITY_WARN;
     culprits = name_culprits(judge, &lost, &domains, &stale);
     said = ap_judge_say(&lost, "is hidden from the guest, with its adapter%s%s",
                         computed ? " (computed)" : "", nothing_left ? "; nothing is left" : "");
-    ap_judge_report(judge, AP_CODE_FILTERED, severity, &lost, NULL,
+    ap_judge_report(judge, AP_CODE_FILTERED,
+                    nothing_left ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL, &lost, NULL,
                     g_strconcat(said, culprits, NULL),
                     suggest_unhide(judge, stale));
 }
@@ -334,7 +320,7 @@ judge_usable(ApJudge *judge)
     }
     if (ap_apqn_set_is_empty(&set))
         return;
-    ap_judge_report(judge, AP_CODE_UNUSABLE, AP_SEVERITY_WARN, &set, NULL,
+    ap_judge_report(judge, AP_CODE_UNUSABLE, AP_WEIGHT_USUAL, &set, NULL,
                     ap_judge_say(&set, "is %s: the guest sees it and cannot use it", why),
                     g_strdup("configure the card (chzcrypt --config-on), or repair it"));
 }
@@ -350,7 +336,7 @@ ap_judge_binding(ApJudge *judge)
 
     if (!host->masks_known || !boot_masks || !ap_host_has_overrides(host))
         return;
-    ap_judge_report(judge, AP_CODE_MIXED_BINDING, AP_SEVERITY_WARN, NULL, NULL,
+    ap_judge_report(judge, AP_CODE_MIXED_BINDING, AP_WEIGHT_USUAL, NULL, NULL,
                     g_strdup("queues of this host have a driver_override, but 41-ap.rules sets "
                              "masks for the next boot: the kernel takes only one of the two"),
                     g_strdup("use one way to give queues to guests: chzdev --type ap "

@@ -19,10 +19,8 @@ report_former(ApJudge *judge, const Former *former)
     const ApGuest *known = ap_inventory_find_guest(judge->inventory, former->guest->uuid);
     g_autoptr(ApGuest) gone = ap_guest_new(former->guest->name, former->guest->uuid, NULL);
 
-    ap_judge_report_other(judge, AP_CODE_PREVIOUS_OWNER,
-                          ap_judge_by_phase(judge, AP_SEVERITY_ALLOW, AP_SEVERITY_ALLOW,
-                                            AP_SEVERITY_WARN),
-                          &former->apqns, NULL, known ? known : gone,
+    ap_judge_report_other(judge, AP_CODE_PREVIOUS_OWNER, AP_WEIGHT_USUAL, &former->apqns, NULL,
+                          known ? known : gone,
                           ap_judge_say(&former->apqns,
                                        "was last used by guest '%s', and no reset clears master "
                                        "keys",
@@ -171,7 +169,7 @@ ap_judge_needs(ApJudge *judge)
     ap_apqn_set_add_all(&set, &named);
     if (ap_apqn_set_is_empty(&set))
         return;
-    ap_judge_report(judge, AP_CODE_HOST_NEEDS, AP_SEVERITY_REJECT, &set, NULL,
+    ap_judge_report(judge, AP_CODE_HOST_NEEDS, AP_WEIGHT_USUAL, &set, NULL,
                     say_needs(&set, &named, modes->str),
                     g_strdup("give away other queues, or associate those keys with others first: "
                              "zkey change --name NAME --apqns=-APQN"));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "node_device/conflict/ap_conflict.h"
+#include "node_device/conflict/ap_conflict_rules.h"
 
 /* One candidate in one phase. */
 typedef struct {
@@ -24,12 +25,12 @@ ap_judge_get_guest(ApJudge *judge);
 /* Adds a finding, unless the configuration allows it. @apqns may be NULL, @other too; takes over
  * @message and @hint (NULL: ""). */
 void
-ap_judge_report(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *apqns,
+ap_judge_report(ApJudge *judge, ApCode code, ApWeight weight, const ApApqnSet *apqns,
                 const ApOwner *other, char *message, char *hint);
 
 /* Likewise, with the other side's mdev and guest given one by one. */
 void
-ap_judge_report_other(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *apqns,
+ap_judge_report_other(ApJudge *judge, ApCode code, ApWeight weight, const ApApqnSet *apqns,
                       const char *other_mdev, const ApGuest *other_guest, char *message,
                       char *hint);
 
@@ -49,11 +50,6 @@ ap_judge_suggest(ApJudge *judge, const char *otherwise);
 /* How messages call an mdev: "mdev UUID of guest 'NAME' (running)". */
 char *
 ap_judge_describe_owner(ApJudge *judge, const ApOwner *owner);
-
-/* Severities of the table in docs/codes.rst for phases define; start and live; guest. Other
- * phases take the third. */
-ApSeverity
-ap_judge_by_phase(const ApJudge *judge, ApSeverity define, ApSeverity start, ApSeverity guest);
 
 /* ap_conflict_host.c: the matrix against the machine and the host. */
 void

@@ -62,10 +62,10 @@ say_shared(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
 
 
 static void
-report_shared(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *shared,
+report_shared(ApJudge *judge, ApCode code, ApWeight weight, const ApApqnSet *shared,
               const ApOwner *owner, const ApGuest *guest, const char *otherwise)
 {
-    ap_judge_report_other(judge, code, severity, shared, owner->uuid, guest,
+    ap_judge_report_other(judge, code, weight, shared, owner->uuid, guest,
                           say_shared(judge, shared, owner), ap_judge_suggest(judge, otherwise));
 }
 
@@ -83,8 +83,7 @@ share_with_guest(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
     if (!other || (!held && !is_autostart(judge)))
         return;
     report_shared(judge, AP_CODE_GUEST_OVERLAP,
-                  ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_ALLOW,
-                                    held ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN),
+                  held ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL,
                   shared, owner, other, "or change that guest's matrix first");
 }
 
@@ -98,7 +97,6 @@ share_with(const ApOwner *owner, gpointer data)
     const ApDefinition *definition = owner->definition;
     gboolean live = owner->active && ap_matrix_overlaps(&judge->matrix, &owner->live);
     gboolean defined = definition && ap_matrix_overlaps(&judge->matrix, &definition->matrix);
-    ApSeverity define;
     ApApqnSet shared = { 0 };
     ApMatrix common;
 
@@ -113,15 +111,13 @@ share_with(const ApOwner *owner, gpointer data)
         common = ap_matrix_intersection(&judge->matrix, &definition->matrix);
         ap_apqn_set_add(&shared, &common.adapters, &common.domains);
     }
-    define = is_claimed(judge, owner) ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN;
     if (live) {
-        report_shared(judge, AP_CODE_IN_USE,
-                      ap_judge_by_phase(judge, define, AP_SEVERITY_REJECT, AP_SEVERITY_REJECT),
-                      &shared, owner, owner->guest, "or stop that mdev first");
+        report_shared(judge, AP_CODE_IN_USE, AP_WEIGHT_USUAL, &shared, owner, owner->guest,
+                      "or stop that mdev first");
         return;
     }
     report_shared(judge, AP_CODE_DEFINED_ELSEWHERE,
-                  ap_judge_by_phase(judge, define, AP_SEVERITY_WARN, AP_SEVERITY_WARN), &shared,
+                  is_claimed(judge, owner) ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL, &shared,
                   owner, owner->guest, "or change that definition first");
     share_with_guest(judge, &shared, owner);
 }
@@ -158,8 +154,7 @@ report_shared_mdev(ApJudge *judge, const ApGuest *guest, const ApGuest *other)
     ap_apqn_set_add(&apqns, &judge->matrix.adapters, &judge->matrix.domains);
     ap_judge_report_other(
         judge, AP_CODE_GUEST_SHARED_MDEV,
-        ap_judge_by_phase(judge, AP_SEVERITY_WARN, AP_SEVERITY_WARN,
-                          holds ? AP_SEVERITY_REJECT : AP_SEVERITY_WARN),
+        holds ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL,
         &apqns, judge->candidate->uuid, other,
         say_shared_mdev(judge->candidate->uuid, &apqns, guest, other),
         g_strdup(holds ? "only one of them can run: stop the other, or give this one an mdev of "
@@ -227,7 +222,7 @@ static void
 report_control(ApJudge *judge, const ApApqnSet *set, const ApOwner *other, const char *victim,
                const char *controller)
 {
-    ap_judge_report(judge, AP_CODE_CONTROL_OVERLAP, AP_SEVERITY_WARN, set, other,
+    ap_judge_report(judge, AP_CODE_CONTROL_OVERLAP, AP_WEIGHT_USUAL, set, other,
                     ap_judge_say(set, "belongs to %s, and the control domains of %s could change "
                                       "its master keys",
                                  victim, controller),

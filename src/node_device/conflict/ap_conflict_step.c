@@ -112,7 +112,7 @@ judge_order(ApJudge *judge)
 
     ap_mdev_def_replay(judge->candidate->def, replay_step, &replay, &final, NULL);
     if (replay.message)
-        ap_judge_report(judge, AP_CODE_BAD_STEP, AP_SEVERITY_REJECT, NULL, NULL, replay.message,
+        ap_judge_report(judge, AP_CODE_BAD_STEP, AP_WEIGHT_USUAL, NULL, NULL, replay.message,
                         g_strdup("assign what the final matrix has, each id once, and nothing "
                                  "else"));
 }
