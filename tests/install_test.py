@@ -17,6 +17,21 @@ VIRT_AP = os.environ.get("VIRT_AP", str(BUILD / "tools" / "virt-ap"))
 MESON = os.environ.get("MESON", "meson")
 HAS_MAN_PAGES = os.environ.get("MAN_PAGES", "yes") == "yes"
 CALLOUTS = {"1.2": "etc/mdevctl.d/scripts.d", "1.3": "usr/lib/mdevctl/scripts.d"}
+# What libvirt, mdevctl and systemd look for, below a prefix of one's own. (Of two links with one name
+# Meson tells the last.)
+LOOKED_FOR = {"etc/libvirt/hooks/qemu.d/libvirt-ap",
+              "etc/mdevctl.d/scripts.d/callouts/00-libvirt-ap",
+              "lib/systemd/system/libvirt-ap-boot.service"}
+
+
+def installed(*arguments):
+    """Where a build with these options would put its files."""
+    with tempfile.TemporaryDirectory(prefix="ap-install-") as build:
+        subprocess.run([MESON, "setup", build, str(SOURCE), *arguments], check=True,
+                       capture_output=True)
+        done = subprocess.run([MESON, "introspect", "--installed", build], check=True,
+                              capture_output=True, text=True)
+    return set(json.loads(done.stdout).values())
 
 
 def options():
@@ -71,7 +86,7 @@ class InstallTest(unittest.TestCase):
         self.assert_program(program)
 
     def test_the_boot_unit_runs_a_script_that_runs_virt_ap(self):
-        unit = (self.top / "usr/lib/systemd/system/libvirt-ap-boot.service").read_text()
+        unit = next(self.top.rglob("libvirt-ap-boot.service")).read_text()
         script = self.top / re.search("^ExecStart=/(.*)$", unit, re.MULTILINE)[1]
         self.assert_program(script)
         program = re.search("^virt_ap='/(.*)'$", script.read_text(), re.MULTILINE)[1]
@@ -90,6 +105,19 @@ class InstallTest(unittest.TestCase):
                     self.assertEqual(pages[path.stem].suffix, "." + section[1])
                 else:
                     self.assertEqual((documents / path.name).read_text(), path.read_text())
+
+    def test_a_prefix_of_ones_own_keeps_everything_below_it(self):
+        prefix = "/home/me/x/"
+        places = installed(f"--prefix={prefix}")
+        self.assertEqual([p for p in places if not p.startswith(prefix)], [])
+        self.assertLessEqual({prefix + name for name in LOOKED_FOR}, places)
+
+    def test_each_directory_of_others_is_an_option(self):
+        places = installed("--prefix=/usr", "-Dlibvirt_hooks_dir=/h", "-Dmdevctl_callouts_dirs=/c",
+                           "-Dsystemd_unit_dir=/u")
+        self.assertLessEqual({"/h/qemu.d/libvirt-ap", "/c/00-libvirt-ap",
+                              "/u/libvirt-ap-boot.service"}, places)
+        self.assertEqual([p for p in places if p.startswith(("/etc", "/usr/lib/mdevctl"))], [])
 
     def test_every_schema_is_installed(self):
         schemas = self.place("datadir", "libvirt-ap", "schemas")

@@ -6,6 +6,8 @@
  * through before anything else is read, by this program, which does without GLib and libxml2 since
  * loading those takes longer than all that it does. The others go on to libvirt-ap-hook-session. So
  * does a guest that ends while there are claims: its matrix may have been detached while it ran. */
+#include "config.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>

@@ -2,6 +2,8 @@
 /* The judge: what the callout does in its child process. */
 #include "node_device/callout/ap_callout.h"
 
+#include "config.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The doctor's look at libvirt: that it finds our hook. */
+#include "config.h"
+
 #include <string.h>
 
 #include "node_device/doctor/ap_doctor_priv.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The doctor's look at mdevctl: itself, its udev rule, and that it asks our callout. */
+#include "config.h"
+
 #include <string.h>
 
 #include "node_device/doctor/ap_doctor_priv.h"
