@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Our programs have what compiler and linker offer against faults, in this build and in the one that
-the README describes, and the boot unit has no right that it does not need."""
+"""Our programs have what compiler and linker offer against faults, in this build and in the one
+that the README describes, and the boot unit has no right that it does not need."""
 
 import json
 import os

@@ -17,8 +17,8 @@ VIRT_AP = os.environ.get("VIRT_AP", str(BUILD / "tools" / "virt-ap"))
 MESON = os.environ.get("MESON", "meson")
 HAS_MAN_PAGES = os.environ.get("MAN_PAGES", "yes") == "yes"
 CALLOUTS = {"1.2": "etc/mdevctl.d/scripts.d", "1.3": "usr/lib/mdevctl/scripts.d"}
-# What libvirt, mdevctl and systemd look for, below a prefix of one's own. (Of two links with one name
-# Meson tells the last.)
+# What libvirt, mdevctl and systemd look for, below a prefix of one's own. Of two links with one
+# name Meson tells the last.
 LOOKED_FOR = {"etc/libvirt/hooks/qemu.d/libvirt-ap",
               "etc/mdevctl.d/scripts.d/callouts/00-libvirt-ap",
               "lib/systemd/system/libvirt-ap-boot.service"}
