@@ -17,9 +17,10 @@ def unpack(release, packages, what, depends=True):
     """The directory with the packages, and all that they depend on; LabError says why not."""
     arch = subprocess.run(["dpkg", "--print-architecture"], check=True, capture_output=True,
                           text=True).stdout.strip()
-    source = apt.Apt(release, arch)
-    key = common.digest("unpacked 1", arch, *(n for n, _uri in source.closure(packages, depends)))
+    source = apt.suite(release, arch)
+    want = apt.Want(tuple(packages), f"{what} of {release}", depends)
+    key = common.digest("unpacked 1", arch, *source.closure(want))
 
     def fill(target):
-        image.unpack_all(source.download(packages, f"{what} of {release}", depends), target)
+        image.unpack_all(source.download(want), target)
     return common.cached(f"{what}-{release}-{key}", fill, what)

@@ -67,7 +67,7 @@ class Commands(unittest.TestCase):
 
     def test_up_with_other_arguments_says_what_to_do(self):
         result = lab("up", "--init", "systemd")
-        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.returncode, 3)
         self.assertIn(b"another init", result.stderr)
         self.assertIn(b"lab down", result.stderr)
 

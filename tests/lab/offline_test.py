@@ -127,6 +127,7 @@ class Agent(unittest.TestCase):
         os.close(watched)
 
 
+@unittest.mock.patch.dict(os.environ, {"LIBVIRT_AP_MIRROR": ""})
 class Sources(unittest.TestCase):
     """The mirror comes from apt's sources, in both formats."""
 
@@ -148,59 +149,35 @@ class Sources(unittest.TestCase):
         self.assertEqual(self.stanzas("a.sources", text),
                          [(["http://a/mirror", "http://b/mirror"], ["s", "s-updates"])])
 
+    def machine(self, *sources):
+        return unittest.mock.patch.object(apt, "_machine_sources", lambda: iter(sources))
 
-class HalfMirror(apt.Apt):
-    """A mirror whose lists are whole under some names only; what it serves as stable is @stable."""
+    def test_every_debian_archive_of_the_machine_counts(self):
+        with self.machine(("http://s/debian-security", ["trixie-security"]),
+                          ("http://a/debian", ["trixie"]), ("http://x/ubuntu", ["noble"]),
+                          ("http://b/x/debian", ["trixie"]), ("http://a/debian", ["sid"])):
+            self.assertEqual(apt.mirrors(), ["http://a/debian", "http://b/x/debian"])
+            self.assertEqual(apt.security_archive("http://a/debian"), "http://s/debian-security")
 
-    def __init__(self, whole, stable):
-        super().__init__("trixie")
-        self.whole, self.stable = whole, stable
+    def test_the_security_archive_is_the_sibling_where_none_is_named(self):
+        with self.machine(("http://a/debian", ["trixie"])):
+            self.assertEqual(apt.security_archive("http://a/debian"), "http://a/debian-security")
 
-    def _configure(self):
-        pass
+    def test_uris_that_stand_for_others(self):
+        expand = apt._expand  # pylint: disable=protected-access
+        with tempfile.NamedTemporaryFile("w", suffix=".list") as mirrors:
+            mirrors.write("http://a/debian/\n\nhttp://b/debian priority:1\n# none\n")
+            mirrors.flush()
+            self.assertEqual(expand(f"mirror+file://{mirrors.name}"),
+                             ["http://a/debian", "http://b/debian"])
+        self.assertEqual(expand("file:/srv/debian/"), ["copy:/srv/debian"])
+        self.assertEqual(expand("http://a/debian/"), ["http://a/debian"])
 
-    def _call(self, *argv, **options):
-        if argv[0] != "apt-get":
-            return "linux-source-6.12 - source\n"
-        if self._name() not in self.whole:
-            raise common.LabError(f"no {self._name()}")
-        lists = self.root / "lists"
-        lists.mkdir()
-        codename = self.stable if self._name() == "stable" else self._name()
-        (lists / "mirror_InRelease").write_text(f"Suite: x\nCodename: {codename}\n")
-        (lists / "mirror_Packages").touch()
-        return ""
-
-
-class Mirror(unittest.TestCase):
-    """A mirror between two states of a suite."""
-
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        environment = unittest.mock.patch.dict(
-            os.environ, XDG_CACHE_HOME=directory.name, LIBVIRT_AP_MIRROR="http://a/mirror")
-        environment.start()
-        self.addCleanup(environment.stop)
-
-    def test_a_whole_one_is_asked_for_the_suite(self):
-        source = HalfMirror(["trixie", "stable"], "trixie")
-        self.assertEqual(source.names("linux"), ["linux-source-6.12"])
-        self.assertEqual(source._name(), "trixie")
-
-    def test_a_half_one_is_asked_for_the_alias(self):
-        source = HalfMirror(["stable"], "trixie")
-        self.assertEqual(source.names("linux"), ["linux-source-6.12"])
-        # Also in the next call, until somebody asks for newer packages.
-        self.assertEqual(HalfMirror([], "")._name(), "stable")
-        source.forget()
-        self.assertEqual(source._name(), "trixie")
-
-    def test_an_alias_that_is_another_suite_does_not_count(self):
-        source = HalfMirror(["stable"], "forky")
-        with self.assertRaisesRegex(common.LabError, "no trixie"):
-            source.names("linux")
-        self.assertFalse((source.root / "lists").exists())
+    def test_no_archive_says_what_to_set(self):
+        with self.machine(("http://x/ubuntu", ["noble"])):
+            with self.assertRaises(common.LabError) as caught:
+                apt.mirrors()
+        self.assertIn("LIBVIRT_AP_MIRROR", caught.exception.hint)
 
 
 class Pieces(unittest.TestCase):

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 LAB_DIR = pathlib.Path(__file__).resolve().parent.parent
@@ -27,6 +28,14 @@ class LabError(Exception):
         self.message = message
         self.hint = hint
         self.status = status
+
+
+class CallError(LabError):
+    """A command ended with an exit code but 0; @output is all that it wrote."""
+
+    def __init__(self, message, hint, output):
+        super().__init__(message, hint)
+        self.output = output
 
 
 class Interrupted(Exception):
@@ -79,9 +88,10 @@ def labs_dir():
 def state_dir():
     """A lab's disks, sockets and locks; private, since the token in it opens the lab.
 
-    Not in /run/user: that goes at logout, and the lab stays.
+    Not in /run/user: that goes at logout, and the lab stays. Each checkout of the project has its
+    own unless told otherwise: a lab runs the code of the checkout that started it.
     """
-    name = os.environ.get("LIBVIRT_AP_LAB_NAME", "default")
+    name = os.environ.get("LIBVIRT_AP_LAB_NAME", f"default-{digest(str(TOP_DIR))[:8]}")
     if "/" in name or name in ("", ".", ".."):
         raise LabError(f"LIBVIRT_AP_LAB_NAME='{name}' is not a name", "Use letters and digits.")
     path = labs_dir() / name
@@ -160,6 +170,16 @@ def remove_tree(path):
         shutil.rmtree(path, onerror=writable)
 
 
+def size_of(path):
+    """Bytes of all files below @path."""
+    total = 0
+    for directory, _names, files in os.walk(path):
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(directory, name)).st_size
+    return total
+
+
 def write_atomically(path, data, mode=0o644):
     path = pathlib.Path(path)
     handle, temp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -175,7 +195,9 @@ TIMES = []
 
 
 def say(text):
-    print(f"lab: {text}", file=sys.stderr, flush=True)
+    # On a terminal a Counter, of another process maybe, may stand in this line.
+    start = "\r\033[K" if sys.stderr.isatty() else ""
+    print(f"{start}lab: {text}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -236,23 +258,68 @@ def spawn(argv, signum=signal.SIGTERM, **options):
                        "Install the packages that `kernel/lab/lab packages` lists.") from error
 
 
-def end_group(process):
-    """End a child and its whole group; returns when the child is gone."""
-    for signum, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, None)):
+def end_group(process, patience=5):
+    """End a child and its whole group, by force after @patience seconds; returns when it is gone.
+    """
+    for signum, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, None)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signum)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(patience)
+            process.wait(seconds)
             break
     # make and apt may leave grandchildren behind for a moment.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def call(argv, *, log=None, counter=None, env=None, cwd=None, stdin=None, failing=None, hint=None):
-    """Run a command to its end and return its output; an exit code but 0 is a LabError.
+def _cpu_time(group):
+    """Ticks that a process group has taken: on a busy machine it may get few, but some."""
+    total = 0
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        fields = (read_text(path) or "").rpartition(") ")[2].split()
+        if len(fields) > 14 and fields[2] == str(group):
+            total += sum(int(ticks) for ticks in fields[11:15])
+    return total
 
-    With @log the output goes to that file as well, which the error then names.
+
+@contextlib.contextmanager
+def _watched(process, seconds, measure):
+    """End @process when it does nothing and @measure() gives the same for @seconds; the list it
+    yields says so then."""
+    ended, done = [], threading.Event()
+
+    def look():
+        return measure(), _cpu_time(process.pid)
+
+    def watch():
+        seen, since = look(), time.monotonic()
+        while not done.wait(min(2, seconds / 4)):
+            now = look()
+            if now != seen:
+                seen, since = now, time.monotonic()
+            elif time.monotonic() - since > seconds:
+                ended.append(f"no byte came for {seconds} s")
+                end_group(process)
+                return
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield ended
+    finally:
+        done.set()
+        watcher.join()
+
+
+def tail(text):
+    return "\n  ".join([line for line in text.splitlines() if line.strip()][-12:])
+
+
+def call(argv, *, log=None, counter=None, env=None, cwd=None, stdin=None, failing=None, hint=None,
+         stall=None):
+    """Run a command to its end and return its output; an exit code but 0 is a CallError.
+
+    With @log the output goes to that file as well, which the error then names. @stall, (seconds,
+    function), ends a command for which the function gives the same for so long.
     """
     full_env = {**os.environ, "LC_ALL": "C", **(env or {})}
     process = spawn(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=full_env, cwd=cwd,
@@ -261,6 +328,7 @@ def call(argv, *, log=None, counter=None, env=None, cwd=None, stdin=None, failin
     try:
         with contextlib.ExitStack() as stack:
             sink = stack.enter_context(open(log, "ab")) if log else None
+            stalled = stack.enter_context(_watched(process, *stall)) if stall else []
             for line in process.stdout:
                 lines.append(line)
                 if sink:
@@ -271,13 +339,12 @@ def call(argv, *, log=None, counter=None, env=None, cwd=None, stdin=None, failin
     except BaseException:
         end_group(process)
         raise
-    text = b"".join(lines).decode(errors="replace")
+    text = "\n".join([b"".join(lines).decode(errors="replace"), *stalled])
     if status != 0:
         shown = " ".join(str(word) for word in argv[:3])
-        tail = "\n  ".join([line for line in text.splitlines() if line.strip()][-12:])
         where = f" The whole output is in {log}." if log else ""
-        raise LabError(f"{failing or 'a command failed'}: `{shown} ...` ended with {status}"
-                       f"\n  {tail}", f"{hint or 'Read the lines above.'}{where}")
+        raise CallError(f"{failing or 'a command failed'}: `{shown} ...` ended with {status}"
+                        f"\n  {tail(text)}", f"{hint or 'Read the lines above.'}{where}", text)
     return text
 
 

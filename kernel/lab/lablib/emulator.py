@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The QEMU that emulates the lab: the machine's own if it is new enough, else a private one."""
 
+import functools
 import os
 import platform
 import re
@@ -12,6 +13,7 @@ from .common import LabError
 # Below 8.1 the emulated checksum instruction is wrong and the lab drops TCP packets; what was
 # really seen to work is 10.
 OLDEST = 10
+WANT = apt.Want(("qemu-system-s390x",), "QEMU")
 ARCHES = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64el", "s390x": "s390x"}
 LOADERS = ("usr/lib64/ld-linux-x86-64.so.2", "usr/lib/ld-linux-aarch64.so.1",
            "usr/lib64/ld64.so.2", "usr/lib/ld64.so.1")
@@ -28,10 +30,23 @@ def _version(command):
 
 def find():
     """The command line that starts qemu-system-s390x, without its arguments."""
-    native = shutil.which("qemu-system-s390x")
-    if native and _version([native]) >= OLDEST:
-        return [native]
-    return private()
+    return native() or private()
+
+
+@functools.lru_cache(maxsize=None)
+def native():
+    """This machine's own, if it is new enough."""
+    program = shutil.which("qemu-system-s390x")
+    return [program] if program and _version([program]) >= OLDEST else None
+
+
+def source():
+    """The suite of Debian 13 that has a QEMU for this machine."""
+    arch = ARCHES.get(platform.machine())
+    if not arch:
+        raise LabError(f"Debian has no QEMU for a {platform.machine()}",
+                       f"Install qemu-system-s390x {OLDEST} or newer.")
+    return apt.suite(image.SUITE, arch)
 
 
 def private():
@@ -40,16 +55,11 @@ def private():
     It is started by its own dynamic loader, so that it runs on other distributions too and uses no
     library of this machine.
     """
-    arch = ARCHES.get(platform.machine())
-    if not arch:
-        raise LabError(f"Debian has no QEMU for a {platform.machine()}",
-                       f"Install qemu-system-s390x {OLDEST} or newer.")
-    source = apt.Apt(image.SUITE, arch)
-    packages = ["qemu-system-s390x"]
-    key = common.digest("qemu 1", *(name for name, _uri in source.closure(packages)))
+    suite = source()
+    key = common.digest("qemu 1", *suite.closure(WANT))
 
     def fill(root):
-        debs = source.download(packages, "QEMU")
+        debs = suite.download(WANT)
         with common.step(f"unpacking QEMU ({len(debs)} packages)"):
             image.unpack_all(debs, root, image.UNNEEDED)
             common.remove_tree(root / "var")

@@ -23,6 +23,7 @@ libvirt-clients libvirt-daemon libvirt-daemon-driver-nodedev libvirt-daemon-driv
 libvirt-daemon-system mdevctl qemu-system-s390x s390-tools
 libglib2.0-0t64 libjson-c5 libxml2 libvirt0
 """.split()
+WANT = apt.Want(tuple(PACKAGES), "the lab's packages")
 # Never read in the lab, a third of the files.
 UNNEEDED = ("usr/share/doc", "usr/share/locale", "usr/share/man", "usr/share/info",
             "usr/share/bash-completion", "usr/share/zsh", "usr/share/lintian")
@@ -74,14 +75,14 @@ MASKED = ("systemd-hwdb-update.service", "ldconfig.service", "systemd-firstboot.
 
 def build():
     """The base image's path, from the cache when it is there."""
-    source = apt.Apt(SUITE)
-    names = [name for name, _uri in source.closure(PACKAGES)]
+    source = apt.suite(SUITE)
+    names = source.closure(WANT)
     extra = sorted(path for path in (LAB_DIR / "image").rglob("*") if path.is_file())
     key = common.digest(*names, pathlib.Path(__file__), *extra,
                         *(str(path.relative_to(LAB_DIR)) for path in extra))
 
     def fill(target):
-        debs = source.download(PACKAGES, "the lab's packages")
+        debs = source.download(WANT)
         root = target / "root"
         root.mkdir()
         with common.step(f"making the lab's image ({len(debs)} packages)"):

@@ -8,6 +8,8 @@ from . import apt, common
 from .common import LAB_DIR, LabError
 
 CROSS = "s390x-linux-gnu-"
+CONFIG = LAB_DIR / "kernel.config"
+EXCLUDE = LAB_DIR / "kernel-exclude.txt"
 # Change it when what build() leaves in the cache changes.
 LAYOUT = 1
 MAKE = ("make", "ARCH=s390", f"CROSS_COMPILE={CROSS}", "KBUILD_BUILD_USER=lab",
@@ -19,15 +21,23 @@ REQUIRED = ("CONFIG_AP=m", "CONFIG_ZCRYPT=m", "CONFIG_KVM=m", "CONFIG_VFIO_AP=m"
             "CONFIG_VIRTIO_CONSOLE=y", "CONFIG_MODULE_UNLOAD=y")
 
 
-def source_package(kernel):
-    """(apt, package): '6.12' is Debian 13's, 'newest' the highest of unstable."""
-    if kernel == "6.12":
-        return apt.Apt("trixie"), "linux-source-6.12"
-    unstable = apt.Apt("sid")
-    names = unstable.names(r"^linux-source-[0-9.]+$")
-    if not names:
-        raise LabError("Debian unstable has no linux-source package", "Use --kernel 6.12.")
-    return unstable, max(names, key=lambda name: [int(n) for n in re.findall(r"\d+", name)])
+def source(kernel):
+    """(apt, want): '6.12' is Debian 13's, 'newest' the highest of unstable."""
+    suite, word = {"6.12": ("trixie", "linux-source-6.12"),
+                   "newest": ("sid", r"^linux-source-[0-9.]+$")}[kernel]
+    return apt.suite(suite), apt.Want((word,), "the kernel source", depends=False)
+
+
+def _key(name):
+    """What the result of building the package @name is called."""
+    compiler = common.call([f"{CROSS}gcc", "-dumpfullversion"]).strip()
+    return "kernel-" + common.digest(LAYOUT, name, CONFIG, EXCLUDE, compiler, MAKE, REQUIRED)
+
+
+def is_built(kernel):
+    suite, want = source(kernel)
+    names = suite.known(want)
+    return bool(names) and (common.cache_dir() / _key(*names)).is_dir()
 
 
 def build(kernel):
@@ -35,15 +45,13 @@ def build(kernel):
 
     It holds `image`, `release`, `modules/` (a module tree) and `tree/` (to build modules against).
     """
-    source, package = source_package(kernel)
-    (name, _uri), = source.closure([package], depends=False)
-    compiler = common.call([f"{CROSS}gcc", "-dumpfullversion"]).strip()
-    config, exclude = LAB_DIR / "kernel.config", LAB_DIR / "kernel-exclude.txt"
-    key = common.digest(LAYOUT, name, config, exclude, compiler, MAKE, REQUIRED)
+    suite, want = source(kernel)
+    name, = suite.closure(want)
+    package, key = name.split("_")[0], _key(name)
 
     def fill(root):
-        deb, = source.download([package], f"the kernel source {name}", depends=False)
-        tree, log = root / "tree", common.cache_dir() / f"kernel-{key}.log"
+        deb, = suite.download(want)
+        tree, log = root / "tree", common.cache_dir() / f"{key}.log"
         log.unlink(missing_ok=True)
         tree.mkdir()
         with common.step(f"unpacking {package}"):
@@ -51,17 +59,17 @@ def build(kernel):
             outer.mkdir()
             common.call(["dpkg-deb", "-x", deb, outer], failing="cannot unpack the source package")
             archive, = outer.glob("usr/src/linux-source-*.tar.xz")
-            common.call(["tar", "-C", tree, "--strip-components=1", f"--exclude-from={exclude}",
+            common.call(["tar", "-C", tree, "--strip-components=1", f"--exclude-from={EXCLUDE}",
                          "-I", "xz -T0", "-xf", archive], failing="cannot unpack the source")
             common.remove_tree(outer)
         with common.step(f"building the kernel ({package}, log in {log})"):
-            _compile(tree, log, config)
+            _compile(tree, log)
         _collect(root, tree, log)
-    return common.cached(f"kernel-{key}", fill, "kernel")
+    return common.cached(key, fill, "kernel")
 
 
-def _compile(tree, log, config):
-    common.call([*MAKE, f"KCONFIG_ALLCONFIG={config}", "allnoconfig"], cwd=tree, log=log,
+def _compile(tree, log):
+    common.call([*MAKE, f"KCONFIG_ALLCONFIG={CONFIG}", "allnoconfig"], cwd=tree, log=log,
                 failing="cannot configure the kernel")
     got = set((tree / ".config").read_text(encoding="ascii").splitlines())
     lost = [line for line in REQUIRED if line not in got]

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The verbs of the lab."""
 
+import os
 import platform
 import secrets
+import subprocess
+import sys
 import time
 
 from . import apt, common, emulator, image, kernel, layer, machine, remote, sysroot
@@ -10,6 +13,8 @@ from .common import LAB_DIR, LabError
 
 TOPOLOGY = LAB_DIR / "topologies/default.conf"
 DISK_SIZE = 4 << 30
+# `up` ends so where a lab runs, but not the one that is wanted.
+ANOTHER_RUNS = 3
 
 
 def packages():
@@ -25,7 +30,25 @@ def _wanted(args):
         raise LabError(f"cannot read the topology {args.topology}: {error.strerror}",
                        f"There are some in {LAB_DIR}/topologies.") from error
     return {"topology": str(topology), "topology_digest": common.digest(topology),
-            "kernel": args.kernel, "init": args.init, "callout": not args.without_callout}
+            "checkout": str(common.TOP_DIR), "kernel": args.kernel, "init": args.init,
+            "callout": not args.without_callout}
+
+
+def _must_serve(state, wanted):
+    """The lab that runs is the one that is wanted; the place of its topology file is no matter."""
+    names = {"topology_digest": "topology", "callout": "--without-callout", "kernel": "kernel",
+             "init": "init", "checkout": "checkout of the project"}
+    differs = [text for name, text in names.items() if wanted[name] != state["wanted"].get(name)]
+    if differs:
+        raise LabError(f"a lab runs with another {' and '.join(differs)}",
+                       f"End it: {_down()}; or leave it and set LIBVIRT_AP_LAB_NAME for a second.",
+                       status=ANOTHER_RUNS)
+
+
+def _down(name=None):
+    """The command that ends a lab, of this checkout or the one of that name."""
+    name = name or os.environ.get("LIBVIRT_AP_LAB_NAME")
+    return f"LIBVIRT_AP_LAB_NAME={name} kernel/lab/lab down" if name else "kernel/lab/lab down"
 
 
 def up(args):
@@ -35,11 +58,7 @@ def up(args):
     with box.lock():
         state = box.running()
         if state:
-            if state["wanted"] != wanted:
-                differs = [name for name in wanted if wanted[name] != state["wanted"].get(name)
-                           and name != "topology_digest"] or ["topology"]
-                raise LabError(f"a lab runs with another {' and '.join(differs)}",
-                               "End it first: kernel/lab/lab down")
+            _must_serve(state, wanted)
             return describe(state)
         words = layer.topology(wanted["topology"])
         built, base, qemu = _prepare(wanted["kernel"])
@@ -61,9 +80,62 @@ def up(args):
         return describe(state)
 
 
+def _wants(which):
+    """[(suite, what is needed of it)], the kernel's source first."""
+    suite, want = kernel.source(which)
+    debian = apt.suite(image.SUITE)
+    wants = [(suite, [want]), (debian, [image.WANT, sysroot.WANT])]
+    if not emulator.native():
+        wants.append((emulator.source(), [emulator.WANT]))
+    return wants
+
+
+class KernelJob:
+    """The kernel's build in a process of its own, side by side with everything else."""
+
+    def __init__(self, which):
+        self.process = None
+        if not kernel.is_built(which):
+            self.process = common.spawn(
+                [sys.executable, LAB_DIR / "lab", "kernel", "--kernel", which],
+                stdout=subprocess.DEVNULL)
+
+    def __enter__(self):
+        return self
+
+    def check(self, wait=False):
+        """Its failure is ours, as soon as we look; it has said why itself."""
+        if self.process and (self.process.wait() if wait else self.process.poll()):
+            raise LabError("there is no kernel, so there is no lab", "Read the lines above.")
+
+    def __exit__(self, *_exception):
+        if self.process and self.process.poll() is None:
+            common.end_group(self.process, patience=60)
+
+
 def _prepare(which):
-    """(kernel, base image, emulator), with the downloads' and builds' times told."""
-    return kernel.build(which), image.build(), emulator.find()
+    """(kernel, base image, emulator), from the cache or made.
+
+    That everything can be had is seen first, since the rest takes minutes; what takes longest, the
+    kernel, starts as soon as its source is there.
+    """
+    wants = _wants(which)
+    for suite, some in wants:
+        suite.settle([], also=some)
+    (suite, source), *rest = wants
+    if not kernel.is_built(which):
+        suite.settle(source)
+    with KernelJob(which) as job:
+        for suite, some in rest:
+            suite.settle(some)
+            job.check()
+        base = image.build()
+        job.check()
+        qemu = emulator.find()
+        sysroot.programs()
+        sysroot.build_project()
+        job.check(wait=True)
+    return kernel.build(which), base, qemu
 
 
 def _new_disk(path):
@@ -127,7 +199,6 @@ udevadm settle
 
 def fault(words):
     """One command of ap_emu's control file, or none: then from stdin; then a scan of the bus."""
-    import sys  # pylint: disable=import-outside-toplevel
     state = machine.Machine().require()
     lines = (" ".join(words) + "\n").encode() if words else sys.stdin.buffer.read()
     code, out, err = remote.output(state["agent_port"], state["token"], ["sh", "-c", FAULT], lines)
@@ -174,14 +245,14 @@ def console():
 def refresh():
     for suite, arch in (("trixie", "s390x"), ("sid", "s390x"),
                         ("trixie", emulator.ARCHES.get(platform.machine(), "amd64"))):
-        apt.Apt(suite, arch).forget()
+        apt.suite(suite, arch).forget()
 
 
 def clean():
     for path in common.labs_dir().glob("*/alive"):
         if not machine.ended(path):
             raise LabError(f"the lab '{path.parent.name}' runs from what would be removed",
-                           "End it first: kernel/lab/lab down")
+                           f"End it first: {_down(path.parent.name)}")
     for path in common.cache_dir().iterdir():
         if path.is_dir():
             common.remove_tree(path)

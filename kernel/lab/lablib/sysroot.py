@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Debian 13's s390x headers and libraries, and the project built with them for the lab."""
 
+import contextlib
 import os
 import shutil
 
@@ -10,16 +11,19 @@ from .common import TOP_DIR, LabError
 PACKAGES = """
 libc6-dev libgcc-14-dev linux-libc-dev libglib2.0-dev libjson-c-dev libxml2-dev libvirt-dev
 """.split()
+WANT = apt.Want(tuple(PACKAGES), "the s390x sysroot")
 TRIPLET = "s390x-linux-gnu"
 
 
 def build():
     """The directory with `root/`, the sysroot."""
-    source = apt.Apt(image.SUITE)
-    key = common.digest("sysroot 2", *(name for name, _uri in source.closure(PACKAGES)))
+    source = apt.suite(image.SUITE)
+    # It is linked with here and runs in the image: of the same point release.
+    source.settle([WANT], also=[image.WANT])
+    key = common.digest("sysroot 2", *source.closure(WANT))
 
     def fill(target):
-        debs = source.download(PACKAGES, "the s390x sysroot")
+        debs = source.download(WANT)
         with common.step(f"unpacking the sysroot ({len(debs)} packages)"):
             root = target / "root"
             root.mkdir()
@@ -110,17 +114,18 @@ def _cpio(name, mode, data, device=(0, 0)):
     return head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4)
 
 
-def install_project(target):
-    """Build the project for s390x and install it below @target. Without a meson.build: nothing."""
+@contextlib.contextmanager
+def _built_project():
+    """The directory that the project is built in for s390x, held; None without a meson.build."""
     if not (TOP_DIR / "meson.build").exists():
-        return False
+        yield None
+        return
     made = build()
     # Another compiler comes with another Meson, which cannot go on with the old one's directory.
     compiler = common.call([f"{TRIPLET}-gcc", "-dumpfullversion"])
     key = common.digest("project 4", str(TOP_DIR), made.name, compiler)
     work = common.cache_dir() / f"project-{key}"
-    with common.locked(f"{work}.lock", "waiting for another lab that builds the project"), \
-            common.step("building the project for s390x"):
+    with common.locked(f"{work}.lock", "waiting for another lab that builds the project"):
         if not (work / "build.ninja").exists():
             common.remove_tree(work)
             common.call(["meson", "setup", "--cross-file", cross_file(made), "--prefix=/usr",
@@ -130,6 +135,19 @@ def install_project(target):
                         hint=f"The details are in {work}/meson-logs/meson-log.txt.")
         common.call(["ninja", "-C", work], failing="the project does not build for s390x",
                     hint="Correct the source, then try again.")
+        yield work
+
+
+def build_project():
+    with common.step("building the project for s390x"), _built_project():
+        pass
+
+
+def install_project(target):
+    """Install the project, built for s390x, below @target. Without a meson.build: nothing."""
+    with _built_project() as work:
+        if not work:
+            return False
         common.call(["meson", "install", "-C", work, "--no-rebuild", "--destdir", target],
                     failing="the project does not install")
     if not any(target.iterdir()):
