@@ -14,8 +14,13 @@ readonly FILES=/root/story
 output=
 status=0
 
+bold='' plain=''
+if [ -t 1 ]; then
+    bold=$'\033[1m' plain=$'\033[0m'
+fi
+
 say() {
-    printf '\n\033[1m# %s\033[0m\n' "$*"
+    printf '\n%s# %s%s\n' "$bold" "$*" "$plain"
 }
 
 give_up() {
