@@ -5,6 +5,7 @@
 Each rule is a function of a tree that yields what it finds; bad-RULE beside this file is a small
 tree that it must catch (lint_test.py). A rule that finds nothing to look at is a finding itself."""
 
+import importlib.util
 import pathlib
 import re
 import sys
@@ -13,7 +14,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 
 # Not ours to format: goldens, samples and inputs of tests, texts of licences.
-FOREIGN = ("LICENSES", "docs/map.svg", "examples", "tests/e2e/data", "tests/fuzz/corpus",
+FOREIGN = ("LICENSES", "docs/map.svg", "docs/rooms.svg", "examples", "tests/e2e/data", "tests/fuzz/corpus",
            "tests/hosts", "tests/lint", "tests/mdevctl", "tests/mistakes", "tests/nodedevdata",
            "tests/nodedevxml2xml", "tests/xml2argvdata")
 SOURCE = {".c", ".h", ".py", ".sh", ".rng", ".build"}
@@ -358,6 +359,23 @@ def check_rules(tree):
             yield RULES_FILE, line, f"{code} is found in {used[0]}, but the rule names no judge"
 
 
+def load_drawing():
+    spec = importlib.util.spec_from_file_location("draw_rooms", TOP / "docs/draw_rooms.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def check_rooms(tree):
+    """The picture of the rooms shows the includes as they are."""
+    picture = tree.top / "docs/rooms.svg"
+    if not picture.exists():
+        raise LookupError("docs/rooms.svg is missing")
+    drawing = load_drawing()
+    if drawing.draw(drawing.read_includes(tree.top)) != picture.read_text(encoding="utf-8"):
+        yield "docs/draw_rooms.py", 1, "the includes changed: draw docs/rooms.svg again"
+
+
 # Programs that a message may send people to.
 PROGRAMS = {"apparmor_parser", "ausearch", "echo", "chzdev", "cat", "git", "journalctl", "kill", "ln", "ls", "lscss", "lszcrypt", "lszdev",
             "mdevctl", "modprobe", "mount", "rm", "systemctl", "udevadm", "virsh", "virt-xml"}
@@ -398,7 +416,8 @@ def check_hints(tree):
 RULES = {"numbers": check_numbers, "goto": check_goto, "leftovers": check_leftovers,
          "licence": check_licence, "docs": check_docs, "layers": check_layers,
          "format": check_format, "places": check_places, "codes": check_codes,
-         "hints": check_hints, "rules": check_rules}
+         "hints": check_hints, "rules": check_rules,
+         "rooms": check_rooms}
 
 
 def lint(top, rules=tuple(RULES)):

@@ -1,0 +1,1 @@
+# BAD: rooms.svg is not what this draws
