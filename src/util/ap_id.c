@@ -97,23 +97,6 @@ ap_attr_parse(const char *text, guint64 *ret_value, GError **error)
 }
 
 
-gboolean
-ap_pid_parse(const char *text, int *ret_pid)
-{
-    gboolean overflow;
-    guint64 value;
-
-    if (read_digits(&text, 10, &value, &overflow) == 0 || overflow)
-        return FALSE;
-    if (*text == '\n')
-        text++;
-    if (*text != '\0' || value < 1 || value > G_MAXINT)
-        return FALSE;
-    *ret_pid = value;
-    return TRUE;
-}
-
-
 /* Reads exactly @n hexadecimal digits of lower case, as the kernel names its devices. */
 static gboolean
 read_fixed_hex(const char *text, guint n, guint *ret_value)

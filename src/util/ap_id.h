@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Adapter ids, domain ids and APQNs: text to number and back. The only place that parses
- * numbers. */
+ * numbers, with ap_pid.h. */
 #pragma once
 
 #include <glib.h>
+
+#include "util/ap_pid.h"
 
 /* APID and APQI are 8 bits each: the APQN in GR0 of PQAP, arch/s390/include/asm/ap.h. */
 #define AP_ID_MAX 255
@@ -53,16 +55,6 @@ ap_id_parse(const char *text, guint *ret_id, GError **error);
  */
 gboolean
 ap_attr_parse(const char *text, guint64 *ret_value, GError **error);
-
-/**
- * ap_pid_parse:
- * @text: decimal digits, one trailing newline allowed
- * @ret_pid: (out): the process id, at least 1; untouched on failure
- *
- * Returns: whether @text is a process id.
- */
-gboolean
-ap_pid_parse(const char *text, int *ret_pid);
 
 /**
  * ap_apqn_parse:

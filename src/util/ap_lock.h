@@ -3,9 +3,9 @@
  * (util_lockfile): a file that holds its owner's process id and appears by link(2). */
 #pragma once
 
-#include "util/ap_root.h"
+#include <glib.h>
 
-#define AP_LOCK_PATH "/run/lock/s390apconfig.lock"
+#include "util/ap_lock_file.h"
 
 /**
  * ap_lock_take:
@@ -16,7 +16,8 @@
  *
  * Takes the lock. A stale lock (its process is gone, or only a zombie is left of it) is renamed
  * away, read again, then replaced; flock(2) on the directory keeps two who find it stale at once
- * from both removing it. An owner of 1 is refused: init never goes away, and neither would the
+ * from both removing it. So is what is no regular file of root's: it is no lock, whoever's process
+ * id it holds. An owner of 1 is refused: init never goes away, and neither would the
  * lock. Taking what @owner holds already succeeds; one owner takes it once at a time.
  *
  * Errors: AP_ERROR_LOCKED (the message names pid and command of the holder; or a stale lock stays
@@ -26,24 +27,3 @@
  */
 gboolean
 ap_lock_take(const char *path, int owner, guint timeout_ms, GError **error);
-
-/**
- * ap_lock_release:
- * @path: the lock file
- * @owner: process id that took it
- *
- * Gives the lock back if it is @owner's, and removes what a process left that was killed while it
- * took the lock for @owner. Allocates nothing.
- */
-void
-ap_lock_release(const char *path, int owner);
-
-/**
- * ap_lock_is_held_by:
- * @path: the lock file
- * @owner: process id
- *
- * Returns: whether @owner holds the lock.
- */
-gboolean
-ap_lock_is_held_by(const char *path, int owner);

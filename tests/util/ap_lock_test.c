@@ -18,6 +18,8 @@
 
 #include "util/ap_error.h"
 
+#define NOBODY 65534
+
 #define HAMMERS 8
 #define HAMMER_ROUNDS 150
 
@@ -107,6 +109,18 @@ end_child(pid_t pid)
 {
     kill(pid, SIGKILL);
     g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
+}
+
+
+/* Removes a directory with one in it. */
+static void
+remove_full(const Fixture *fixture, const char *name)
+{
+    g_autofree char *path = g_build_filename(fixture->dir, name, NULL);
+    g_autofree char *inner = g_build_filename(path, "x", NULL);
+
+    g_assert_cmpint(g_rmdir(inner), ==, 0);
+    g_assert_cmpint(g_rmdir(path), ==, 0);
 }
 
 
@@ -203,19 +217,104 @@ test_no_pid(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 }
 
 
+/* What is no regular file is nobody's lock. */
 static void
 test_no_file(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
-    const struct timespec old[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+    g_autofree char *inner = g_build_filename(fixture->lock, "x", NULL);
+    g_autoptr(GDir) dir = NULL;
+    const char *name;
 
     g_assert_cmpint(mkfifo(fixture->lock, 0644), ==, 0);
-    assert_held(fixture, "holds no process id");
-    g_assert_cmpint(utimensat(AT_FDCWD, fixture->lock, old, 0), ==, 0);
     assert_taken(fixture);
     g_assert_cmpint(symlink("/nowhere/at/all", fixture->lock), ==, 0);
-    assert_held(fixture, "holds no process id");
-    g_assert_cmpint(utimensat(AT_FDCWD, fixture->lock, old, AT_SYMLINK_NOFOLLOW), ==, 0);
     assert_taken(fixture);
+    g_assert_cmpint(mkdir(fixture->lock, 0755), ==, 0);
+    assert_taken(fixture);
+    g_assert_cmpint(mkdir(fixture->lock, 0755), ==, 0);
+    g_assert_cmpint(mkdir(inner, 0755), ==, 0);
+    assert_taken(fixture);
+    /* A full directory is out of the way, and no more. */
+    dir = g_dir_open(fixture->dir, 0, NULL);
+    name = g_dir_read_name(dir);
+    g_assert_true(g_str_has_prefix(name, "s390apconfig.lock.stale."));
+    g_assert_null(g_dir_read_name(dir));
+    remove_full(fixture, name);
+}
+
+
+/* Makes the lock as somebody else who may write to the directory. */
+static void
+write_as_nobody(const Fixture *fixture, pid_t pid)
+{
+    write_pid(fixture, pid);
+    g_assert_cmpint(chown(fixture->lock, NOBODY, NOBODY), ==, 0);
+}
+
+
+static gboolean
+must_skip(void)
+{
+    if (getuid() == 0)
+        return FALSE;
+    g_test_skip("only root can be somebody else");
+    return TRUE;
+}
+
+
+/* Every user can make a file in /run/lock, and rewrite it afterwards. */
+static void
+test_not_roots(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    const pid_t pids[] = { getpid(), getppid(), 1, get_dead_pid() };
+
+    if (must_skip())
+        return;
+    for (guint i = 0; i < G_N_ELEMENTS(pids); i++) {
+        struct stat st;
+
+        write_as_nobody(fixture, pids[i]);
+        g_assert_false(ap_lock_is_held_by(fixture->lock, pids[i]));
+        ap_lock_release(fixture->lock, pids[i]);
+        g_assert_true(g_file_test(fixture->lock, G_FILE_TEST_EXISTS));
+        g_assert_true(ap_lock_take(fixture->lock, getpid(), 0, NULL));
+        g_assert_cmpint(lstat(fixture->lock, &st), ==, 0);
+        g_assert_cmpint(st.st_uid, ==, 0);
+        ap_lock_release(fixture->lock, getpid());
+    }
+}
+
+
+/* A lock of root's that others may write to is somebody's, but nobody knows whose. */
+static void
+test_writable(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    write_pid(fixture, getpid());
+    g_assert_cmpint(chmod(fixture->lock, 0666), ==, 0);
+    g_assert_false(ap_lock_is_held_by(fixture->lock, getpid()));
+    assert_held(fixture, "holds no process id");
+}
+
+
+/* Somebody knows the names that we use beside the lock. */
+static void
+test_names_taken(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+    g_autofree char *mine = g_strdup_printf("%s.%d", fixture->lock, getpid());
+    g_autofree char *aside = g_strdup_printf("%s.stale.%d", fixture->lock, getpid());
+    const char *names[] = { mine, aside };
+
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *inner = g_build_filename(names[i], "x", NULL);
+        g_autoptr(GDir) dir = NULL;
+
+        g_assert_cmpint(mkdir(names[i], 0755), ==, 0);
+        g_assert_cmpint(mkdir(inner, 0755), ==, 0);
+        write_pid(fixture, get_dead_pid());
+        assert_taken(fixture);
+        dir = g_dir_open(fixture->dir, 0, NULL);
+        remove_full(fixture, g_dir_read_name(dir));
+    }
 }
 
 
@@ -259,10 +358,8 @@ test_unreadable(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     int status;
     pid_t child;
 
-    if (getuid() != 0) {
-        g_test_skip("root reads everything, and only root can be somebody else");
+    if (must_skip())
         return;
-    }
     write_pid(fixture, getpid());
     g_assert_cmpint(chmod(fixture->lock, 0), ==, 0);
     g_assert_cmpint(chmod(fixture->dir, 0777), ==, 0);
@@ -271,7 +368,7 @@ test_unreadable(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     if (child == 0) {
         g_autoptr(GError) error = NULL;
 
-        if (setgid(65534) < 0 || setuid(65534) < 0)
+        if (setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
             _exit(2);
         ap_lock_take(fixture->lock, getpid(), 0, &error);
         _exit(!g_error_matches(error, AP_ERROR, AP_ERROR_LOCKED));
@@ -410,7 +507,10 @@ main(int argc, char **argv)
     add("a live owner is named, and keeps it", test_foreign);
     add("what a dead process or a zombie left is replaced", test_stale);
     add("without a process id it is stale after two minutes", test_no_pid);
-    add("a fifo or a link in its place is stale after two minutes", test_no_file);
+    add("a fifo, a link or a directory in its place is no lock", test_no_file);
+    add("what another user made is no lock, whatever it holds", test_not_roots);
+    add("what others may write to is not ours", test_writable);
+    add("a directory that has a name of ours gets out of the way", test_names_taken);
     add("init is no owner, and a missing directory is told", test_refused);
     add("it waits as long as it was told", test_timeout);
     add("a lock that cannot be read is somebody's", test_unreadable);

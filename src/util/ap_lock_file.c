@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The file that is the lock on the host's AP configuration, as it is found. */
+#include "util/ap_lock_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/ap_pid.h"
+
+/* A lock without a process id in it is a very new one, or one whose writer died: util_lockfile.c
+ * allows two minutes. */
+#define EMPTY_STALE_S 120
+
+
+/* In a world-writable directory only a regular file of root's says anything: any user can make
+ * another one, and write a process id into it. Not root ourselves, as in a test, we are no better
+ * than who we are. */
+static int
+is_trusted(const struct stat *st)
+{
+    return S_ISREG(st->st_mode) && (st->st_uid == 0 || st->st_uid == geteuid());
+}
+
+
+/* What stands where nothing could be opened. */
+static ApLockState
+look_at_unopened(const char *path, int errnum)
+{
+    struct stat st;
+
+    if (errnum == ENOENT)
+        return AP_LOCK_FREE;
+    if (lstat(path, &st) < 0)
+        return errno == ENOENT ? AP_LOCK_FREE : AP_LOCK_HELD;
+    return is_trusted(&st) ? AP_LOCK_HELD : AP_LOCK_FOREIGN;
+}
+
+
+/* Reads from @fd, at most @size - 1 bytes; 0 if that fails. */
+static int
+read_text(int fd, char *buffer, size_t size)
+{
+    ssize_t n;
+
+    do
+        n = read(fd, buffer, size - 1);
+    while (n < 0 && errno == EINTR);
+    buffer[n > 0 ? n : 0] = '\0';
+    return n >= 0;
+}
+
+
+/* A zombie does nothing any more, but kill(2) finds it until its parent asks for it. */
+static int
+is_gone(int pid)
+{
+    char path[64];
+    char text[4096] = "";
+    int fd;
+
+    if (kill(pid, 0) < 0 && errno == ESRCH)
+        return 1;
+    snprintf(path, sizeof(path), "/proc/%d/status", pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    read_text(fd, text, sizeof(text));
+    close(fd);
+    return strstr(text, "\nState:\tZ") && strstr(text, "\nThreads:\t1\n");
+}
+
+
+static ApLockState
+look_at_open(int fd, int *ret_owner)
+{
+    struct stat st;
+    char text[40];
+
+    if (fstat(fd, &st) < 0)
+        return AP_LOCK_HELD;
+    if (!is_trusted(&st))
+        return AP_LOCK_FOREIGN;
+    if (!read_text(fd, text, sizeof(text)))
+        return AP_LOCK_HELD;
+    /* Ours are never so; others can have written what stands in there. */
+    if (!(st.st_mode & (S_IWGRP | S_IWOTH)) && ap_pid_parse(text, ret_owner))
+        return is_gone(*ret_owner) ? AP_LOCK_STALE : AP_LOCK_HELD;
+    return time(NULL) > st.st_mtime + EMPTY_STALE_S ? AP_LOCK_STALE : AP_LOCK_HELD;
+}
+
+
+ApLockState
+ap_lock_get_state(const char *path, int *ret_owner)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY);
+    ApLockState state;
+
+    *ret_owner = 0;
+    if (fd < 0)
+        return look_at_unopened(path, errno);
+    state = look_at_open(fd, ret_owner);
+    close(fd);
+    return state;
+}
+
+
+int
+ap_lock_is_held_by(const char *path, int owner)
+{
+    int holder;
+
+    ap_lock_get_state(path, &holder);
+    return owner > 0 && holder == owner;
+}
+
+
+void
+ap_lock_format_mine(char *buffer, const char *path, int owner)
+{
+    snprintf(buffer, PATH_MAX, "%s.%d", path, owner);
+}
+
+
+void
+ap_lock_format_aside(char *buffer, const char *path, int owner)
+{
+    snprintf(buffer, PATH_MAX, "%s.stale.%d", path, owner);
+}
+
+
+void
+ap_lock_release(const char *path, int owner)
+{
+    char left[PATH_MAX];
+
+    if (ap_lock_is_held_by(path, owner))
+        unlink(path);
+    ap_lock_format_mine(left, path, owner);
+    unlink(left);
+    ap_lock_format_aside(left, path, owner);
+    unlink(left);
+}
