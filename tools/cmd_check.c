@@ -33,9 +33,13 @@ take_findings(Check *check, GPtrArray *findings)
 static gboolean
 check_nodedev(Check *check, const char *text, gsize length, GError **error)
 {
-    g_autoptr(ApMdevDef) def = ap_nodedev_xml_parse(text, length, error);
-    ApCandidate candidate = { .def = def };
+    g_autoptr(ApMdevDef) def = NULL;
+    ApCandidate candidate = { 0 };
 
+    if (!ap_nodedev_xml_concerns_ap(text, length))
+        return TRUE;
+    def = ap_nodedev_xml_parse(text, length, error);
+    candidate.def = def;
     if (!def)
         return FALSE;
     candidate.uuid = def->uuid;

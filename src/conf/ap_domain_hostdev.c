@@ -6,36 +6,6 @@
 
 #include "conf/ap_xml.h"
 
-#define UUID_BYTES 16
-
-
-char *
-ap_domain_uuid_parse(const char *text)
-{
-    GString *uuid = g_string_new(NULL);
-    guint n = 0;
-
-    while (g_ascii_isspace(*text))
-        text++;
-    while (n < UUID_BYTES && *text) {
-        if (*text == '-' || *text == ' ') {
-            text++;
-            continue;
-        }
-        if (!g_ascii_isxdigit(text[0]) || !g_ascii_isxdigit(text[1]))
-            break;
-        if (n == 4 || n == 6 || n == 8 || n == 10)
-            g_string_append_c(uuid, '-');
-        g_string_append_c(uuid, g_ascii_tolower(text[0]));
-        g_string_append_c(uuid, g_ascii_tolower(text[1]));
-        text += 2;
-        n++;
-    }
-    while (g_ascii_isspace(*text))
-        text++;
-    return g_string_free(uuid, n < UUID_BYTES || *text != '\0');
-}
-
 
 char *
 ap_domain_user_alias(xmlNode *node)
@@ -66,7 +36,7 @@ read_source(ApDomainHostdev *hostdev, xmlNode *node)
             continue;
         hostdev->has_address = TRUE;
         hostdev->uuid_text = ap_xml_get_attr(address, "uuid");
-        hostdev->uuid = hostdev->uuid_text ? ap_domain_uuid_parse(hostdev->uuid_text) : NULL;
+        hostdev->uuid = hostdev->uuid_text ? ap_xml_uuid_parse(hostdev->uuid_text) : NULL;
     }
 }
 
@@ -119,4 +89,18 @@ ap_domain_hostdev_is_ap(const ApDomainHostdev *hostdev)
 {
     return !hostdev->is_interface && g_strcmp0(hostdev->type, "mdev") == 0 &&
            g_strcmp0(hostdev->model, "vfio-ap") == 0;
+}
+
+
+gboolean
+ap_domain_hostdev_means_ap(const ApDomainHostdev *hostdev)
+{
+    static const char *const others[] = { "vfio-pci", "vfio-ccw", NULL };
+    const char *model = hostdev->model;
+
+    if (hostdev->is_interface)
+        return FALSE;
+    if (model && (g_str_has_prefix(model, "vfio-ap") || g_str_has_prefix(model, "vfio_ap")))
+        return TRUE;
+    return g_strcmp0(hostdev->type, "mdev") == 0 && !(model && g_strv_contains(others, model));
 }

@@ -52,18 +52,6 @@ typedef struct {
 } ApDomainHostdev;
 
 /**
- * ap_domain_uuid_parse:
- * @text: a UUID in domain XML
- *
- * Reads it as libvirt does (virUUIDParse(), viruuid.c): hyphens and blanks may stand between any
- * two bytes, or be left out.
- *
- * Returns: (nullable): the usual form in lower case, NULL if it is no UUID; the caller frees it.
- */
-char *
-ap_domain_uuid_parse(const char *text);
-
-/**
  * ap_domain_hostdev_new:
  * @node: a <hostdev> or <interface> element
  *
@@ -87,6 +75,16 @@ ap_domain_hostdev_free(ApDomainHostdev *hostdev);
  */
 gboolean
 ap_domain_hostdev_is_ap(const ApDomainHostdev *hostdev);
+
+/**
+ * ap_domain_hostdev_means_ap:
+ * @hostdev: a host device
+ *
+ * Returns: whether it is an mdev of model vfio-ap, or one that is misspelt or lacks its model: not
+ *   what is clearly another device.
+ */
+gboolean
+ap_domain_hostdev_means_ap(const ApDomainHostdev *hostdev);
 
 /**
  * ap_domain_user_alias:

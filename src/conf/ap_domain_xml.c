@@ -69,7 +69,7 @@ read_name(ApDomainDef *def, xmlNode *domain, GError **error)
         return TRUE;
     if (g_strstrip(uuid_text)[0] == '\0')
         return TRUE;
-    def->uuid = ap_domain_uuid_parse(uuid_text);
+    def->uuid = ap_xml_uuid_parse(uuid_text);
     if (!def->uuid) {
         g_autofree char *printable = ap_text_printable(uuid_text);
 
@@ -211,6 +211,15 @@ read_metadata(ApDomainDef *def, xmlNode *domain)
 }
 
 
+static gboolean
+means_ap(xmlNode *node)
+{
+    g_autoptr(ApDomainHostdev) hostdev = ap_domain_hostdev_new(node);
+
+    return ap_domain_hostdev_means_ap(hostdev);
+}
+
+
 static void
 read_settings(ApDomainDef *def, xmlNode *domain)
 {
@@ -223,10 +232,10 @@ read_settings(ApDomainDef *def, xmlNode *domain)
         read_os(def, os);
     if (cpu)
         def->cpu = ap_domain_cpu_new(cpu);
-    for (const xmlNode *child = domain->children; child; child = child->next) {
+    for (xmlNode *child = domain->children; child; child = child->next) {
         if (is_qemu(child, "capabilities"))
             read_capabilities(def, child);
-        if (ap_xml_is(child, "hostdev"))
+        if (ap_xml_is(child, "hostdev") && means_ap(child))
             def->outside_line = xmlGetLineNo(child);
     }
     read_aliases(def, domain);
@@ -297,4 +306,40 @@ ap_domain_def_find_ap(const ApDomainDef *def, guint n)
             return hostdev;
     }
     return NULL;
+}
+
+
+gboolean
+ap_domain_def_is_ap_feature(const ApDomainDef *def, const ApDomainFeature *feature)
+{
+    const char *arch = def->os ? def->os->arch : NULL;
+    const char *name = feature->name ? feature->name : "";
+
+    if (arch ? strcmp(arch, "s390x") != 0 : strcmp(name, "apic") == 0)
+        return FALSE;
+    return g_str_has_prefix(name, "ap");
+}
+
+
+static gboolean
+has_ap_feature(const ApDomainDef *def)
+{
+    for (guint i = 0; def->cpu && i < def->cpu->features->len; i++) {
+        if (ap_domain_def_is_ap_feature(def, def->cpu->features->pdata[i]))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+
+gboolean
+ap_domain_def_concerns_ap(const ApDomainDef *def)
+{
+    if (def->metadata_line > 0 || def->stray_line > 0 || def->outside_line > 0)
+        return TRUE;
+    for (guint i = 0; i < def->hostdevs->len; i++) {
+        if (ap_domain_hostdev_means_ap(def->hostdevs->pdata[i]))
+            return TRUE;
+    }
+    return has_ap_feature(def);
 }

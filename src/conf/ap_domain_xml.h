@@ -54,7 +54,8 @@ typedef struct {
  * @twice_alias: (nullable): a user's alias that two devices have
  * @twice_line: where it stands for the second time
  * @file: (nullable): where the document was read, for messages; set by who reads it
- * @outside_line: where a <hostdev> stands outside <devices>, where libvirt does not look; else 0
+ * @outside_line: where a <hostdev> that could be an AP matrix stands outside <devices>, where
+ *   libvirt does not look; else 0
  * @stray_line: where our element stands in the wrong place or namespace; 0 if nowhere
  * @stray_name: (nullable): its name
  * @metadata_line: where our metadata element stands, 0 if there is none
@@ -124,6 +125,27 @@ ap_domain_xml_strip(const char *text, gsize length, GError **error);
  */
 const ApDomainHostdev *
 ap_domain_def_find_ap(const ApDomainDef *def, guint n);
+
+/**
+ * ap_domain_def_is_ap_feature:
+ * @def: a guest
+ * @feature: one of its CPU's features
+ *
+ * Returns: whether it is one of AP's by its name, "ap...", and not x86's "apic".
+ */
+gboolean
+ap_domain_def_is_ap_feature(const ApDomainDef *def, const ApDomainFeature *feature);
+
+/**
+ * ap_domain_def_concerns_ap:
+ * @def: a guest
+ *
+ * Returns: whether it has to do with AP: a <hostdev> that is an AP matrix or is meant to be one,
+ *   our metadata, or a CPU feature of AP's. Whatever else is wrong with a guest is none of our
+ *   business.
+ */
+gboolean
+ap_domain_def_concerns_ap(const ApDomainDef *def);
 
 /**
  * ap_domain_def_free:

@@ -201,7 +201,10 @@ read_uuid(ApMdevDef *def, xmlNode *node, GError **error)
     g_autofree char *text = ap_xml_get_text(node);
     g_autofree char *printable = ap_text_printable(text);
 
-    def->uuid = ap_uuid_normalize(text);
+    /* libvirt makes one then. */
+    if (text[0] == '\0')
+        return TRUE;
+    def->uuid = ap_xml_uuid_parse(text);
     if (!def->uuid)
         ap_xml_set_error(error, node, "'%s' is not a UUID", printable);
     return def->uuid != NULL;
@@ -263,6 +266,24 @@ ap_nodedev_xml_parse(const char *text, gsize length, GError **error)
     if (!read_capability(def, capability, error))
         return NULL;
     return g_steal_pointer(&def);
+}
+
+
+gboolean
+ap_nodedev_xml_concerns_ap(const char *text, gsize length)
+{
+    g_autoptr(xmlDoc) doc = ap_xml_parse(text, length, NULL);
+    xmlNode *device = doc ? xmlDocGetRootElement(doc) : NULL;
+    xmlNode *parent = device ? ap_xml_find(device, "parent") : NULL;
+    xmlNode *capability = device ? ap_xml_find(device, "capability") : NULL;
+    xmlNode *type = capability ? ap_xml_find(capability, "type") : NULL;
+    g_autofree char *parent_name = parent ? ap_xml_get_text(parent) : NULL;
+    g_autofree char *kind = capability ? ap_xml_get_attr(capability, "type") : NULL;
+    g_autofree char *id = type ? ap_xml_get_attr(type, "id") : NULL;
+
+    if (!kind || g_strcmp0(parent_name, "ap_matrix") == 0)
+        return TRUE;
+    return id ? g_str_has_prefix(id, "vfio_ap") : strcmp(kind, "mdev") == 0;
 }
 
 

@@ -33,6 +33,17 @@ char *
 ap_nodedev_xml_format(const ApMdevDef *def);
 
 /**
+ * ap_nodedev_xml_concerns_ap:
+ * @text: a document with the root <device>
+ * @length: its length in bytes
+ *
+ * Returns: FALSE if it is clearly another device than an AP matrix: a PCI function, a disk, the
+ *   mdev of another type, also a card or queue. What cannot be parsed could be one.
+ */
+gboolean
+ap_nodedev_xml_concerns_ap(const char *text, gsize length);
+
+/**
  * ap_nodedev_name:
  * @uuid: a UUID in lower case
  *

@@ -14,6 +14,8 @@
 #define ATTRIBUTES_MAX 1000
 #define DEPTH_MAX 256
 
+#define UUID_BYTES 16
+
 /* A document that is looked through. */
 typedef struct {
     const char *p;
@@ -237,6 +239,34 @@ char *
 ap_xml_get_text(xmlNode *node)
 {
     return take_string(xmlNodeGetContent(node));
+}
+
+
+char *
+ap_xml_uuid_parse(const char *text)
+{
+    GString *uuid = g_string_new(NULL);
+    guint n = 0;
+
+    while (g_ascii_isspace(*text))
+        text++;
+    while (n < UUID_BYTES && *text) {
+        if (*text == '-' || *text == ' ') {
+            text++;
+            continue;
+        }
+        if (!g_ascii_isxdigit(text[0]) || !g_ascii_isxdigit(text[1]))
+            break;
+        if (n == 4 || n == 6 || n == 8 || n == 10)
+            g_string_append_c(uuid, '-');
+        g_string_append_c(uuid, g_ascii_tolower(text[0]));
+        g_string_append_c(uuid, g_ascii_tolower(text[1]));
+        text += 2;
+        n++;
+    }
+    while (g_ascii_isspace(*text))
+        text++;
+    return g_string_free(uuid, n < UUID_BYTES || *text != '\0');
 }
 
 

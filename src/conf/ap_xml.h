@@ -76,6 +76,18 @@ char *
 ap_xml_get_text(xmlNode *node);
 
 /**
+ * ap_xml_uuid_parse:
+ * @text: a UUID in libvirt's XML
+ *
+ * Reads it as libvirt does (virUUIDParse(), viruuid.c): hyphens and blanks may stand between any
+ * two bytes, or be left out.
+ *
+ * Returns: (nullable): the usual form in lower case, NULL if it is no UUID; the caller frees it.
+ */
+char *
+ap_xml_uuid_parse(const char *text);
+
+/**
  * ap_xml_set_error:
  * @error: return location
  * @node: where the fault is

@@ -55,14 +55,15 @@ build_device(const ApDomainDef *def, const ApDomainHostdev *hostdev, gboolean le
 
 /* "ap=on,apft=off"; NULL if the document names no AP feature. */
 static char *
-build_features(const ApDomainCpu *cpu)
+build_features(const ApDomainDef *def)
 {
     g_autoptr(GString) text = g_string_new(NULL);
+    const ApDomainCpu *cpu = def->cpu;
 
     for (guint i = 0; cpu && i < cpu->features->len; i++) {
         const ApDomainFeature *feature = cpu->features->pdata[i];
 
-        if (g_str_has_prefix(feature->name, "ap"))
+        if (ap_domain_def_is_ap_feature(def, feature))
             g_string_append_printf(text, "%s%s=%s", text->len > 0 ? "," : "", feature->name,
                                    ap_domain_feature_is_on(feature) ? "on" : "off");
     }
@@ -97,7 +98,7 @@ qemu_ap_command_build(const ApDomainDef *def, gboolean legacy, GError **error)
     if (!check_refusals(def, error))
         return NULL;
     args = g_ptr_array_new_with_free_func(g_free);
-    features = build_features(def->cpu);
+    features = build_features(def);
     if (features) {
         g_ptr_array_add(args, g_strdup("-cpu"));
         g_ptr_array_add(args, g_steal_pointer(&features));

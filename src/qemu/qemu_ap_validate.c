@@ -164,6 +164,8 @@ qemu_ap_validate(const ApDomainDef *def)
 {
     GPtrArray *faults = g_ptr_array_new_with_free_func(fault_free);
 
+    if (!ap_domain_def_concerns_ap(def))
+        return faults;
     validate_type(def, faults);
     validate_name(def, faults);
     validate_os(def, faults);

@@ -35,6 +35,9 @@ typedef struct {
  * qemu_ap_validate:
  * @def: a guest
  *
+ * Of a guest that has nothing to do with AP nothing is said: it may be of another architecture, or
+ * of another hypervisor.
+ *
  * Returns: (element-type QemuApFault): what is wrong with it, in the order in which libvirt looks;
  *   the caller unrefs it.
  */

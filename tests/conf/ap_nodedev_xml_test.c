@@ -178,6 +178,20 @@ test_names_are_libvirts(void)
 }
 
 
+static void
+test_a_uuid_is_read_as_libvirt_reads_it(void)
+{
+    const char text[] = "<device><parent>ap_matrix</parent><capability type='mdev'>"
+                        "<type id='vfio_ap-passthrough'/><uuid> AAAAaaaa22224333-8444555555555555"
+                        "</uuid></capability></device>";
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ApMdevDef) def = ap_nodedev_xml_parse(text, strlen(text), &error);
+
+    g_assert_no_error(error);
+    g_assert_cmpstr(def->uuid, ==, "aaaaaaaa-2222-4333-8444-555555555555");
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -208,6 +222,8 @@ main(int argc, char **argv)
                     test_ten_megabytes_of_attributes_are_read);
     g_test_add_func("/nodedev-xml/endless-elements-are-refused",
                     test_endless_elements_are_refused);
+    g_test_add_func("/nodedev-xml/a-uuid-is-read-as-libvirt-reads-it",
+                    test_a_uuid_is_read_as_libvirt_reads_it);
     g_test_add_func("/nodedev-xml/names-are-libvirts", test_names_are_libvirts);
     result = g_test_run();
     g_free(directory);
