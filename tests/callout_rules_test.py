@@ -218,7 +218,7 @@ class KernelTest(WorldTest):
             with self.subTest(errno):
                 self.inject(config, f"error={errno}")
                 self.assert_refused(self.change(), "the kernel does not take the new matrix", told,
-                                    "the old one stays")
+                                    "the old matrix stays")
                 self.assertEqual(config.read_text(), config_line([5], [4]))
                 self.assert_free()
 

@@ -198,6 +198,8 @@ class OldKernelTest(DriverTest):
             _, errors = stop.communicate(timeout=60)
         self.assertEqual(stop.returncode, 1)
         self.assertIn("somebody has it open", errors)
+        # It goes as soon as it is closed.
+        self.assertNotIn("nothing was changed", errors)
         self.host.sim("close", A)
 
 
@@ -314,7 +316,9 @@ class InputTest(DriverTest):
         self.leave_open()
         new = self.host.read(path)
         self.host.sim("reboot")
-        self.assertIn("earlier boot): was complete", self.host.must("recover"))
+        report = self.host.must("recover")
+        self.assertIn("earlier boot): its files are complete", report)
+        self.assertIn("active matrices ended with that boot", report)
         self.assertEqual(self.host.read(path), new)
         self.assertIsNone(self.host.matrix(A))
         # The second is the file's: it is not exchanged yet.
@@ -323,6 +327,16 @@ class InputTest(DriverTest):
         self.assertIn("earlier boot): undone", self.host.must("recover"))
         self.assertEqual(self.host.read(path), new)
         self.assertEqual(os.listdir(self.host.file("etc/mdevctl.d/matrix")), [A])
+
+    def test_after_a_boot_nobody_calls_a_start_complete(self):
+        # The second is the simulated kernel's for the matrix, which is never there.
+        self.kill(["start", "-"], "rename", 2, stdin=OLD)
+        self.host.sim("reboot")
+        report = self.host.must("recover")
+        self.assertNotIn("complete", report)
+        self.assertIn("start (of an earlier boot): nothing is left of it", report)
+        self.assertIsNone(self.host.matrix(A))
+        self.assert_closed()
 
     def test_recovery_leaves_what_somebody_else_changed(self):
         self.leave_open()
@@ -334,15 +348,69 @@ class InputTest(DriverTest):
     def test_a_bad_journal_is_told_and_stays(self):
         self.leave_open()
         good = self.host.read(JOURNAL)
+        path = f"/etc/mdevctl.d/matrix/{A}"
+        self.assertIn(path, good)
         for text, words in [(good[:len(good) // 2], "damaged"), ("", "damaged"),
                             (good.replace('"version":1', '"version":2'), "version 2"),
                             (good.replace('"do":"file"', '"do":"what"'), "damaged"),
-                            (good.replace("/etc/mdevctl.d", "/etc/../x"), "damaged")]:
+                            *[(good.replace(path, other), "damaged") for other in (
+                                "/etc/../x", "/etc/cron.d/x", "/etc/mdevctl.d/matrix/",
+                                f"/etc/mdevctl.d/matrix/../{A}", f"/etc/mdevctl.d/{A}",
+                                f"{path}/x", f"/{path}", path[1:])]]:
             self.host.write(JOURNAL, text)
             state = self.host.state()
             self.assert_refused(self.host.run("recover"), words, JOURNAL)
             self.assertEqual(self.host.state(), state)
             self.assert_refused(self.host.run("stop", A), "virt-ap recover")
+
+    def test_recovery_does_what_our_own_journal_says_and_no_other(self):
+        path = self.host.file(JOURNAL)
+        definition = self.host.definition(A)
+        before = self.leave_open()
+        good = path + ".good"
+        os.rename(path, good)
+        makers = {"no regular file": lambda: os.mkfifo(path),
+                  "writable by others": lambda: (shutil.copy(good, path), os.chmod(path, 0o666))}
+        if os.geteuid() == 0:
+            makers["somebody else's"] = lambda: (shutil.copy(good, path), os.chown(path, 1, 1))
+        for words, make in makers.items():
+            make()
+            state = os.stat(definition)
+            with self.subTest(words):
+                self.assert_refused(self.host.run("recover", timeout=30), words, JOURNAL)
+                self.assert_refused(self.host.run("stop", A), "virt-ap recover")
+                self.assertEqual(os.stat(definition), state)
+            os.unlink(path)
+        os.symlink(good, path)
+        self.assert_refused(self.host.run("recover"), JOURNAL, code=4)
+        os.rename(good, path)
+        # A fifo where the definition was does not make it wait.
+        os.rename(definition, definition + ".good")
+        os.mkfifo(definition)
+        self.assert_refused(self.host.run("recover", timeout=30), "not a regular file", code=4)
+        os.rename(definition + ".good", definition)
+        self.host.must("recover")
+        self.assertEqual(self.host.state(), before)
+
+    def test_a_file_system_that_knows_no_flags_of_rename(self):
+        """NFS: EINVAL."""
+        def run(*verb):
+            command = ["strace", "-f", "-o", "/dev/null", "-e", "trace=renameat2", "-e",
+                       "inject=renameat2:error=EINVAL", *self.host.command(*verb)]
+            subprocess.run(command, input=NEW, env=UNDER_STRACE, stdout=subprocess.DEVNULL,
+                           encoding="utf-8", check=True)
+            self.assert_closed()
+        path = os.path.dirname(self.host.definition(A))
+        self.host.must("define", "-", stdin=OLD)
+        run("define", "-")
+        self.assertEqual(os.listdir(path), [A])
+        self.assertIn("assign_control_domain", self.host.read(f"etc/mdevctl.d/matrix/{A}"))
+        run("start", A)
+        self.assertEqual(self.host.matrix(A), "02.0004\n02.0006\n03.0004\n03.0006\n")
+        run("undefine", A)
+        self.assertEqual(os.listdir(path), [])
+        run("define", "-")
+        self.assertEqual(os.listdir(path), [A])
 
     def test_a_definition_that_changes_meanwhile_is_not_lost(self):
         foreign = '{"mdev_type":"vfio_ap-passthrough","start":"auto"}'

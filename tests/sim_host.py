@@ -63,9 +63,10 @@ class SimHost:
     def command(self, *args):
         return [VIRT_AP, "--sim", self.path, *args]
 
-    def run(self, *args, stdin=""):
+    def run(self, *args, stdin="", timeout=None):
         return subprocess.run(self.command(*args), input=stdin, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, encoding="utf-8", check=False)
+                              stderr=subprocess.PIPE, encoding="utf-8", check=False,
+                              timeout=timeout)
 
     def must(self, *args, stdin=""):
         result = self.run(*args, stdin=stdin)

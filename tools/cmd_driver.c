@@ -69,6 +69,7 @@ static int
 print_outcome(const Session *session, const char *what, GError **error)
 {
     const ApOutcome *outcome = &session->outcome;
+    int code;
 
     if (session->context->json) {
         JsonObject *result = out_new();
@@ -82,7 +83,10 @@ print_outcome(const Session *session, const char *what, GError **error)
         if (outcome->done)
             printf("mdev %s %s\n", outcome->uuid, what);
     }
-    return out_end(outcome->done ? 0 : 1, error);
+    code = out_end(outcome->done ? 0 : 1, error);
+    if (code == CMD_FAILED && outcome->done)
+        g_prefix_error(error, "mdev %s %s, but ", outcome->uuid, what);
+    return code;
 }
 
 

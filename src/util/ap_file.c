@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CHUNK 65536
@@ -51,6 +52,45 @@ ap_file_write_all(int fd, const void *data, gsize length)
         length -= n;
     }
     return 0;
+}
+
+
+gboolean
+ap_file_lacks(int errnum)
+{
+    return errnum == EINVAL || errnum == ENOSYS || errnum == EOPNOTSUPP;
+}
+
+
+static int
+rename_if_free(const char *from, const char *to)
+{
+    struct stat st;
+
+    if (lstat(to, &st) == 0)
+        return EEXIST;
+    if (errno != ENOENT)
+        return errno;
+    return rename(from, to) < 0 ? errno : 0;
+}
+
+
+int
+ap_file_rename_new(const char *from, const char *to)
+{
+    int errnum;
+
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (!ap_file_lacks(errno))
+        return errno;
+    if (link(from, to) < 0)
+        return errno == EPERM || ap_file_lacks(errno) ? rename_if_free(from, to) : errno;
+    if (unlink(from) == 0)
+        return 0;
+    errnum = errno;
+    unlink(to);
+    return errnum;
 }
 
 

@@ -29,6 +29,29 @@ int
 ap_file_write_all(int fd, const void *data, gsize length);
 
 /**
+ * ap_file_lacks:
+ * @errnum: why a system call failed that not every file system knows, or not all flags of it
+ *
+ * Returns: whether the file system (NFS) or the kernel lacks it, so that another way may work.
+ */
+gboolean
+ap_file_lacks(int errnum);
+
+/**
+ * ap_file_rename_new:
+ * @from: a file
+ * @to: its new name, in the same file system
+ *
+ * Renames without replacing what has that name. On file systems that know no such flag (NFS) both
+ * names are there for a moment; on those without hard links (FAT) somebody else may take the name
+ * between the look and the change.
+ *
+ * Returns: 0, EEXIST if there is one of that name, or another errno: then @to is not there.
+ */
+int
+ap_file_rename_new(const char *from, const char *to);
+
+/**
  * ap_file_sync_dir:
  * @dir: a directory
  *

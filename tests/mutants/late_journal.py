@@ -10,7 +10,7 @@ import sys
 BEFORE = """    if (!ap_txn_journal_open(txn, error))
         return FALSE;
     for (guint i = 0;"""
-STEP = """            roll_back(txn, count_begun(txn, i), local, error);
+STEP = """            roll_back(txn, i, begun ? i + 1 : i, local, error);
             return FALSE;
         }
 """

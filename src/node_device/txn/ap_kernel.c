@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "conf/ap_mdev_def.h"
@@ -17,6 +18,8 @@
 
 #define CREATE_PATH AP_HOST_MATRIX_DIR "/mdev_supported_types/" AP_MDEV_TYPE "/create"
 #define BUS_DIR "/sys/bus/ap/"
+
+#define RESULT_POLL_MS 10
 
 /* What the kernel means (vfio_ap_ops.c, ap_bus.c, mdev_core.c). */
 static const struct {
@@ -29,6 +32,7 @@ static const struct {
     { EUSERS, "there are as many as the kernel can have" },
     { EBUSY, "it is in use" },
     { ETIMEDOUT, "somebody has it open; the kernel removes it when that is closed, not before" },
+    { ECANCELED, "the process that removes it was killed; the kernel may go on" },
 };
 
 
@@ -202,24 +206,29 @@ remove_in_child(ApKernel *kernel, const char *uuid, pid_t parent, int result_fd)
 }
 
 
-/* Reads what the child found, with a limit. */
+/* Reads what the child found, with a limit. @fd does not block: where poll(2) fails for want of
+ * memory, or read(2) does, it is asked from time to time. */
 static int
 wait_for_result(int fd, int timeout_ms)
 {
+    const struct timespec pause = { .tv_nsec = RESULT_POLL_MS * 1000000L };
     struct pollfd pollfd = { .fd = fd, .events = POLLIN };
     gint64 deadline = g_get_monotonic_time() + timeout_ms * G_GINT64_CONSTANT(1000);
-    int errnum;
 
     for (;;) {
         gint64 left = MAX(deadline - g_get_monotonic_time(), 0);
         int n = poll(&pollfd, 1, left / 1000);
+        int errnum;
+        ssize_t length = read(fd, &errnum, sizeof(errnum));
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n == 0)
+        if (length == sizeof(errnum))
+            return errnum;
+        if (length == 0)
+            return ECANCELED;
+        if (left == 0)
             return ETIMEDOUT;
-        /* A child that ends without a word was killed. */
-        return n > 0 && read(fd, &errnum, sizeof(errnum)) == sizeof(errnum) ? errnum : EINTR;
+        if (n != 0)
+            nanosleep(&pause, NULL);
     }
 }
 
@@ -232,7 +241,7 @@ remove_with_deadline(ApKernel *kernel, const char *uuid)
     pid_t child;
     int errnum;
 
-    if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+    if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
         return errno;
     child = fork();
     if (child == 0)
@@ -247,9 +256,16 @@ remove_with_deadline(ApKernel *kernel, const char *uuid)
     errnum = wait_for_result(pipe_fds[0], kernel->remove_timeout_ms);
     close(pipe_fds[0]);
     /* One that is still waiting in the kernel cannot be reaped; init will. */
-    if (errnum != ETIMEDOUT)
-        waitpid(child, NULL, 0);
+    while (errnum != ETIMEDOUT && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        continue;
     return errnum;
+}
+
+
+gboolean
+ap_kernel_may_remove_later(int errnum)
+{
+    return errnum == ETIMEDOUT || errnum == ECANCELED;
 }
 
 

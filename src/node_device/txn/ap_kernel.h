@@ -86,7 +86,7 @@ ap_kernel_create_mdev(ApKernel *kernel, const char *uuid, GError **error);
  * the mdev is open; so a child process writes. When it has not come back after
  * @remove_timeout_ms, that is ETIMEDOUT: the kernel cannot be told to stop, and removes
  * the mdev as soon as it is closed. Until then the child lives, and with it every file descriptor
- * and lock that it inherited.
+ * and lock that it inherited. ECANCELED: the child was killed, and nobody knows how far it came.
  *
  * Errors: AP_ERROR_NOT_FOUND (ENOENT), AP_ERROR_REFUSED (also ETIMEDOUT), AP_ERROR_IO.
  *
@@ -94,6 +94,16 @@ ap_kernel_create_mdev(ApKernel *kernel, const char *uuid, GError **error);
  */
 int
 ap_kernel_remove_mdev(ApKernel *kernel, const char *uuid, GError **error);
+
+/**
+ * ap_kernel_may_remove_later:
+ * @errnum: what ap_kernel_remove_mdev() returned
+ *
+ * Returns: whether the mdev may be gone by now, or go without any further word: who says that
+ *   nothing was changed would lie.
+ */
+gboolean
+ap_kernel_may_remove_later(int errnum);
 
 /**
  * ap_kernel_write_attr:

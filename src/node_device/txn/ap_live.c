@@ -2,25 +2,45 @@
 /* Changes an active matrix. */
 #include "node_device/txn/ap_live.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "node_device/inventory/ap_host.h"
+#include "node_device/txn/ap_txn_priv.h"
 #include "util/ap_error.h"
+
+
+/* The old matrix comes back, if that can be found out: the kernel may hold either. */
+static gboolean
+take_back(const ApRoot *root, ApKernel *kernel, const ApStep *step, const GError *cause,
+          GError **error)
+{
+    g_autofree char *message = ap_error_message(cause);
+    g_autoptr(GError) local = NULL;
+
+    if (ap_step_mdev_undo(root, kernel, step, &local))
+        g_set_error(error, AP_ERROR, cause->code, "%s; the old matrix stays", message);
+    else
+        g_set_error(error, AP_ERROR, cause->code,
+                    "%s; and nobody can tell which matrix mdev %s holds now: %s\n"
+                    "virt-ap show %s",
+                    message, step->name, local->message, step->name);
+    return FALSE;
+}
 
 
 gboolean
 ap_live_set_matrix(const ApRoot *root, ApKernel *kernel, const char *uuid, const ApMatrix *matrix,
                    GError **error)
 {
-    g_autofree char *attr = g_strconcat(AP_HOST_MATRIX_DIR "/", uuid, "/ap_config", NULL);
-    g_autofree char *path = ap_root_describe(root, attr);
-    g_autofree char *wanted = ap_matrix_to_ap_config(matrix);
-    g_autofree char *got = NULL;
+    ApStep step = { .kind = AP_STEP_MATRIX, .name = (char *)uuid, .whole = TRUE, .after = *matrix };
     g_autoptr(GError) local = NULL;
-    int errnum = ap_kernel_write_ap_config(kernel, uuid, matrix, &local);
+    gboolean has_ap_config;
+    gboolean begun;
 
-    if (errnum == ENOENT) {
+    if (!ap_host_read_matrix(root, uuid, &step.before, &has_ap_config, error))
+        return FALSE;
+    if (!has_ap_config) {
+        g_autofree char *attr = g_strconcat(AP_HOST_MATRIX_DIR "/", uuid, "/ap_config", NULL);
+        g_autofree char *path = ap_root_describe(root, attr);
+
         g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
                     "cannot change mdev %s while it is active: there is no %s\n"
                     "that needs kernel 6.10 or later; else stop the mdev, change its definition, "
@@ -28,17 +48,6 @@ ap_live_set_matrix(const ApRoot *root, ApKernel *kernel, const char *uuid, const
                     uuid, path);
         return FALSE;
     }
-    if (errnum != 0) {
-        g_set_error(error, AP_ERROR, local->code, "%s; the old one stays", local->message);
-        return FALSE;
-    }
-    got = ap_root_read(root, attr, AP_ROOT_ATTRIBUTE_MAX, NULL, error);
-    if (!got)
-        return FALSE;
-    if (strcmp(got, wanted) != 0) {
-        g_set_error(error, AP_ERROR, AP_ERROR_IO,
-                    "mdev %s holds another matrix than was written: see %s", uuid, path);
-        return FALSE;
-    }
-    return TRUE;
+    return ap_step_mdev_do(root, kernel, &step, &begun, &local) ||
+           take_back(root, kernel, &step, local, error);
 }

@@ -13,7 +13,8 @@
  * @error: return location
  *
  * Writes ap_config with one write(2), which the kernel takes as a whole or not at all
- * (ap_config_store(), vfio_ap_ops.c), and reads it back.
+ * (ap_config_store(), vfio_ap_ops.c), and reads it back. If that fails the old matrix comes back;
+ * the message says so, or that nobody can tell.
  *
  * Errors: AP_ERROR_REFUSED (the kernel's reason is in the message), AP_ERROR_NOT_FOUND (no such
  *   mdev, or a kernel before 6.10), AP_ERROR_IO.

@@ -93,12 +93,14 @@ ap_txn_add_remove(ApTxn *txn, const char *uuid)
 }
 
 
+/* @ret_begun is set on failure too: a step that failed may have done a part, or all. */
 static gboolean
-do_step(ApTxn *txn, const ApStep *step, GError **error)
+do_step(ApTxn *txn, const ApStep *step, gboolean *ret_begun, GError **error)
 {
+    *ret_begun = TRUE;
     if (step->kind == AP_STEP_FILE)
         return ap_step_file_do(txn->root, step, error);
-    return ap_step_mdev_do(txn->root, txn->kernel, step, error);
+    return ap_step_mdev_do(txn->root, txn->kernel, step, ret_begun, error);
 }
 
 
@@ -124,54 +126,103 @@ undo_steps(ApTxn *txn, guint n, gboolean same_boot, GError **error)
 }
 
 
-/* A step of the kernel that failed did nothing; one of a file may have done a part. */
-static guint
-count_begun(const ApTxn *txn, guint failed)
+/* Adds to @report which of the first @n steps left what is neither as before nor ours to undo. */
+static gboolean
+report_foreign(ApTxn *txn, guint n, gboolean same_boot, GString *report, GError **error)
 {
-    const ApStep *step = txn->steps->pdata[failed];
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
-    return step->kind == AP_STEP_FILE ? failed + 1 : failed;
+    for (guint i = 0; i < n; i++) {
+        const ApStep *step = txn->steps->pdata[i];
+        gboolean is_before = TRUE;
+        ApMatrix now = { 0 };
+        gboolean active;
+
+        if (!g_hash_table_add(seen, step->name))
+            continue;
+        if (step->kind == AP_STEP_FILE) {
+            if (!ap_step_file_holds(txn->root, step->name, step->file_before, &is_before, error))
+                return FALSE;
+        } else if (same_boot) {
+            if (!ap_step_mdev_read(txn->root, step->name, &active, &now, error))
+                return FALSE;
+            is_before = step->kind == AP_STEP_CREATE
+                            ? !active
+                            : active && (step->kind != AP_STEP_MATRIX ||
+                                         ap_matrix_equal(&now, &step->before));
+        }
+        if (!is_before)
+            g_string_append_printf(report, "\n%s was changed by somebody else meanwhile: left",
+                                   step->name);
+    }
+    return TRUE;
 }
 
 
-/* Takes back what was done before @cause, and makes @error of both. */
-static void
-roll_back(ApTxn *txn, guint n_begun, const GError *cause, GError **error)
+/* Takes back the first @n_begun steps, of which the last one may have failed, and adds to @report
+ * what was left. A file that somebody else changed has said so itself. */
+static gboolean
+take_back(ApTxn *txn, guint failed, guint n_begun, GString *report, GError **error)
 {
+    const ApStep *step = txn->steps->pdata[failed];
+    guint n = step->kind == AP_STEP_MATRIX ? n_begun : failed;
+
+    return undo_steps(txn, n_begun, TRUE, error) && report_foreign(txn, n, TRUE, report, error);
+}
+
+
+/* Takes back what was begun before @cause, and makes @error of both. */
+static void
+roll_back(ApTxn *txn, guint failed, guint n_begun, const GError *cause, GError **error)
+{
+    const ApStep *step = txn->steps->pdata[failed];
+    gboolean is_pending = step->kind == AP_STEP_REMOVE && n_begun > failed;
     g_autofree char *message = ap_error_message(cause);
     const char *hint = ap_error_hint(cause);
+    g_autoptr(GString) left = g_string_new(NULL);
     g_autoptr(GError) local = NULL;
 
-    if (!undo_steps(txn, n_begun, TRUE, &local) || !ap_txn_journal_close(txn, &local)) {
+    if (!take_back(txn, failed, n_begun, left, &local)) {
         g_autofree char *why = ap_error_message(local);
 
         g_set_error(error, AP_ERROR, cause->code,
                     "%s; and what was done before cannot be undone: %s\n"
                     "when that is mended: virt-ap recover",
                     message, why);
-        return;
+    } else if (!ap_txn_journal_close(txn, &local)) {
+        g_set_error(error, AP_ERROR, cause->code, "%s; it was undone, but %s\nvirt-ap recover",
+                    message, local->message);
+    } else {
+        g_set_error(error, AP_ERROR, cause->code, "%s%s%s%s%s", message,
+                    is_pending || left->len > 0 ? "" : "; nothing was changed", left->str,
+                    hint[0] ? "\n" : "", hint);
     }
-    g_set_error(error, AP_ERROR, cause->code, "%s; nothing was changed%s%s", message,
-                hint[0] ? "\n" : "", hint);
 }
 
 
 gboolean
 ap_txn_run(ApTxn *txn, GError **error)
 {
+    g_autoptr(GError) last = NULL;
+
     if (txn->steps->len == 0)
         return TRUE;
     if (!ap_txn_journal_open(txn, error))
         return FALSE;
     for (guint i = 0; i < txn->steps->len; i++) {
         g_autoptr(GError) local = NULL;
+        gboolean begun;
 
-        if (!do_step(txn, txn->steps->pdata[i], &local)) {
-            roll_back(txn, count_begun(txn, i), local, error);
+        if (!do_step(txn, txn->steps->pdata[i], &begun, &local)) {
+            roll_back(txn, i, begun ? i + 1 : i, local, error);
             return FALSE;
         }
     }
-    return ap_txn_journal_close(txn, error);
+    if (ap_txn_journal_close(txn, &last))
+        return TRUE;
+    g_set_error(error, AP_ERROR, last->code, "%s is done, but %s\nvirt-ap recover", txn->verb,
+                last->message);
+    return FALSE;
 }
 
 
@@ -228,39 +279,6 @@ is_done(ApTxn *txn, gboolean same_boot, gboolean *ret_done, GError **error)
 }
 
 
-/* Adds to @report what is neither as before nor ours to undo. */
-static gboolean
-report_foreign(ApTxn *txn, gboolean same_boot, GString *report, GError **error)
-{
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-
-    for (guint i = 0; i < txn->steps->len; i++) {
-        const ApStep *step = txn->steps->pdata[i];
-        gboolean is_before = TRUE;
-        ApMatrix now = { 0 };
-        gboolean active;
-
-        if (!g_hash_table_add(seen, step->name))
-            continue;
-        if (step->kind == AP_STEP_FILE) {
-            if (!ap_step_file_holds(txn->root, step->name, step->file_before, &is_before, error))
-                return FALSE;
-        } else if (same_boot) {
-            if (!ap_step_mdev_read(txn->root, step->name, &active, &now, error))
-                return FALSE;
-            is_before = step->kind == AP_STEP_CREATE
-                            ? !active
-                            : active && (step->kind != AP_STEP_MATRIX ||
-                                         ap_matrix_equal(&now, &step->before));
-        }
-        if (!is_before)
-            g_string_append_printf(report, "\n%s was changed by somebody else meanwhile: left",
-                                   step->name);
-    }
-    return TRUE;
-}
-
-
 static gboolean
 tidy(ApTxn *txn, GError **error)
 {
@@ -275,24 +293,48 @@ tidy(ApTxn *txn, GError **error)
 
 
 static gboolean
+concerns_files(const ApTxn *txn)
+{
+    for (guint i = 0; i < txn->steps->len; i++) {
+        const ApStep *step = txn->steps->pdata[i];
+
+        if (step->kind == AP_STEP_FILE)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+
+/* What is there to say of a change that is not to be undone. Matrices do not outlive a boot. */
+static const char *
+describe_end(const ApTxn *txn, gboolean same_boot)
+{
+    if (same_boot)
+        return "was complete";
+    return concerns_files(txn) ? "its files are complete; active matrices ended with that boot"
+                               : "nothing is left of it: active matrices ended with that boot";
+}
+
+
+static gboolean
 recover_open(ApTxn *txn, GString *report, GError **error)
 {
     g_autoptr(ApTxn) now = ap_txn_new(txn->root, txn->kernel, "");
     gboolean same_boot = strcmp(now->boot, txn->boot) == 0;
     gboolean done;
 
-    if (!is_done(txn, same_boot, &done, error))
+    if (!ap_txn_check_boot(now, error) || !is_done(txn, same_boot, &done, error))
         return FALSE;
     g_string_append_printf(report, "%s%s: ", txn->verb, same_boot ? "" : " (of an earlier boot)");
     if (done) {
         if (!tidy(txn, error))
             return FALSE;
-        g_string_append(report, "was complete");
+        g_string_append(report, describe_end(txn, same_boot));
     } else {
         if (!undo_steps(txn, txn->steps->len, same_boot, error))
             return FALSE;
         g_string_append(report, "undone");
-        if (!report_foreign(txn, same_boot, report, error))
+        if (!report_foreign(txn, txn->steps->len, same_boot, report, error))
             return FALSE;
     }
     return ap_txn_journal_close(txn, error);

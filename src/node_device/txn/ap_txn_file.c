@@ -15,8 +15,11 @@
 #include "util/ap_error.h"
 #include "util/ap_file.h"
 
-/* Where a step works. */
+/* Where a step works. The names are inside the root, the paths as the kernel knows them. */
 typedef struct {
+    const ApRoot *root;
+    const char *name;
+    char *aside_name;
     char *path;
     char *dir;
     char *aside; /* what comes, then what was there */
@@ -27,6 +30,7 @@ typedef struct {
 static void
 place_clear(Place *place)
 {
+    g_free(place->aside_name);
     g_free(place->path);
     g_free(place->dir);
     g_free(place->aside);
@@ -37,13 +41,16 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Place, place_clear)
 
 
 static Place
-make_place(const ApRoot *root, const char *path)
+make_place(const ApRoot *root, const char *name)
 {
-    g_autofree char *name = g_path_get_basename(path);
-    Place place = { .path = ap_root_describe(root, path) };
+    g_autofree char *base = g_path_get_basename(name);
+    g_autofree char *dir = g_path_get_dirname(name);
+    Place place = { .root = root, .name = name };
 
+    place.aside_name = g_strdup_printf("%s/.%s.libvirt-ap", dir, base);
+    place.path = ap_root_describe(root, name);
     place.dir = g_path_get_dirname(place.path);
-    place.aside = g_strdup_printf("%s/.%s.libvirt-ap", place.dir, name);
+    place.aside = ap_root_describe(root, place.aside_name);
     place.undo = g_strdup_printf("%s.undo", place.aside);
     return place;
 }
@@ -68,22 +75,18 @@ set_changed_error(GError **error, const char *path)
 }
 
 
-/* Reads a file; @ret_content is NULL if it is not there. */
+/* Reads a file; @ret_content is NULL if it is not there. A fifo of that name is an error. */
 static gboolean
-read_file(const char *path, GBytes **ret_content, GError **error)
+read_file(const ApRoot *root, const char *name, GBytes **ret_content, GError **error)
 {
     g_autoptr(GError) local = NULL;
-    char *text;
     gsize length;
+    char *text = ap_root_read(root, name, AP_ROOT_SMALL_MAX, &length, &local);
 
-    *ret_content = NULL;
-    if (g_file_get_contents(path, &text, &length, &local)) {
-        *ret_content = g_bytes_new_take(text, length);
+    *ret_content = text ? g_bytes_new_take(text, length) : NULL;
+    if (text || g_error_matches(local, AP_ERROR, AP_ERROR_NOT_FOUND))
         return TRUE;
-    }
-    if (g_error_matches(local, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-        return TRUE;
-    g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot read %s: %s", path, local->message);
+    g_propagate_error(error, g_steal_pointer(&local));
     return FALSE;
 }
 
@@ -100,7 +103,7 @@ sync_dir(const char *dir, GError **error)
 {
     int errnum = ap_file_sync_dir(dir);
 
-    return errnum == 0 ? TRUE : set_io_error(error, "make the change of", dir, errnum);
+    return errnum == 0 ? TRUE : set_io_error(error, "write to disk what changed in", dir, errnum);
 }
 
 
@@ -124,7 +127,7 @@ write_new(const Place *place, const char *new_path, GBytes *content, GError **er
     int fd;
     int errnum;
 
-    /* What hinders, open(2) says better. */
+    /* If that fails, open(2) says why. */
     unlink(new_path);
     fd = open(new_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -152,9 +155,9 @@ exchange(const Place *place, GBytes *expected)
 
     if (renameat2(AT_FDCWD, place->aside, AT_FDCWD, place->path, RENAME_EXCHANGE) == 0)
         return 0;
-    if (errno != EINVAL && errno != ENOSYS)
+    if (!ap_file_lacks(errno))
         return errno;
-    if (!read_file(place->path, &content, NULL))
+    if (!read_file(place->root, place->name, &content, NULL))
         return EIO;
     if (!is_same(content, expected))
         return ENOENT;
@@ -166,15 +169,19 @@ exchange(const Place *place, GBytes *expected)
 static gboolean
 check_taken(const Place *place, const ApStep *step, GError **error)
 {
-    unsigned int flags = step->file_after ? RENAME_EXCHANGE : RENAME_NOREPLACE;
     g_autoptr(GBytes) taken = NULL;
+    int errnum = 0;
 
-    if (!read_file(place->aside, &taken, error))
+    if (!read_file(place->root, place->aside_name, &taken, error))
         return FALSE;
     if (!taken || is_same(taken, step->file_before))
         return TRUE;
-    if (renameat2(AT_FDCWD, place->aside, AT_FDCWD, place->path, flags) < 0)
-        return set_io_error(error, "put back", place->path, errno);
+    if (!step->file_after)
+        errnum = ap_file_rename_new(place->aside, place->path);
+    else if (renameat2(AT_FDCWD, place->aside, AT_FDCWD, place->path, RENAME_EXCHANGE) < 0)
+        errnum = errno;
+    if (errnum != 0)
+        return set_io_error(error, "put back", place->path, errnum);
     return set_changed_error(error, place->path);
 }
 
@@ -188,8 +195,8 @@ take_place(const Place *place, const ApStep *step, GError **error)
         errnum = rename(place->path, place->aside) < 0 ? errno : 0;
     else if (step->file_before)
         errnum = exchange(place, step->file_before);
-    else if (renameat2(AT_FDCWD, place->aside, AT_FDCWD, place->path, RENAME_NOREPLACE) < 0)
-        errnum = errno;
+    else
+        errnum = ap_file_rename_new(place->aside, place->path);
     /* Somebody else removed it: so be it. */
     if (errnum == ENOENT && !step->file_after)
         return TRUE;
@@ -254,7 +261,8 @@ ap_step_file_undo(const ApRoot *root, const ApStep *step, GError **error)
     g_autoptr(GBytes) now = NULL;
     g_autoptr(GBytes) aside = NULL;
 
-    if (!read_file(place.path, &now, error) || !read_file(place.aside, &aside, error))
+    if (!read_file(root, place.name, &now, error) ||
+        !read_file(root, place.aside_name, &aside, error))
         return FALSE;
     if (is_same(now, step->file_after) && !put_back(&place, step, aside, error))
         return FALSE;
@@ -270,10 +278,9 @@ gboolean
 ap_step_file_holds(const ApRoot *root, const char *path, GBytes *content, gboolean *ret_holds,
                    GError **error)
 {
-    g_auto(Place) place = make_place(root, path);
     g_autoptr(GBytes) now = NULL;
 
-    if (!read_file(place.path, &now, error))
+    if (!read_file(root, path, &now, error))
         return FALSE;
     *ret_holds = is_same(now, content);
     return TRUE;

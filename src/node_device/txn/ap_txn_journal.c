@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "conf/ap_json.h"
+#include "node_device/inventory/ap_defs.h"
 #include "node_device/txn/ap_txn_priv.h"
 #include "util/ap_error.h"
 #include "util/ap_file.h"
@@ -153,6 +154,15 @@ txn_to_json(const ApTxn *txn)
 }
 
 
+gboolean
+ap_txn_check_boot(const ApTxn *txn, GError **error)
+{
+    g_autofree char *path = ap_root_describe(txn->root, BOOT_ID);
+
+    return txn->boot[0] ? TRUE : set_io_error(error, "tell the boot of", path, EIO);
+}
+
+
 /* Writes @new_path, locked, and gives it its name. */
 static int
 write_journal(ApTxn *txn, const char *new_path, const char *path)
@@ -170,8 +180,8 @@ write_journal(ApTxn *txn, const char *new_path, const char *path)
     errnum = ap_file_write_all(txn->fd, text, strlen(text));
     if (errnum == 0 && fsync(txn->fd) < 0)
         errnum = errno;
-    if (errnum == 0 && renameat2(AT_FDCWD, new_path, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
-        errnum = errno;
+    if (errnum == 0)
+        errnum = ap_file_rename_new(new_path, path);
     if (errnum != 0)
         unlink(new_path);
     return errnum;
@@ -186,7 +196,7 @@ ap_txn_journal_open(ApTxn *txn, GError **error)
     g_autofree char *dir = g_path_get_dirname(path);
     int errnum;
 
-    if (!ap_txn_check_closed(txn->root, error))
+    if (!ap_txn_check_closed(txn->root, error) || !ap_txn_check_boot(txn, error))
         return FALSE;
     if (g_mkdir_with_parents(dir, 0755) < 0)
         return set_io_error(error, "make the directory of", path, errno);
@@ -257,13 +267,15 @@ get_matrix(JsonObject *object, const char *key, ApMatrix *ret_matrix)
 }
 
 
-/* The names lead to files: only what a transaction writes is one. */
+/* The names lead to files, which recovery writes as root: only what a verb can have written is one,
+ * a definition. A verb that writes another file adds it here. */
 static gboolean
 is_name_of(ApStepKind kind, const char *name)
 {
-    if (kind == AP_STEP_FILE)
-        return name[0] == '/' && !strstr(name, "/../") && !g_str_has_suffix(name, "/");
-    return g_uuid_string_is_valid(name);
+    if (kind != AP_STEP_FILE)
+        return g_uuid_string_is_valid(name);
+    return g_str_has_prefix(name, AP_DEFS_DIR "/") &&
+           g_uuid_string_is_valid(name + strlen(AP_DEFS_DIR "/"));
 }
 
 
@@ -347,36 +359,86 @@ lock_journal(int fd, const char *path, GError **error)
 }
 
 
+/* What recovery does as root it does by this file: nobody else may have written it. */
+static gboolean
+check_own(int fd, const char *path, GError **error)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return set_io_error(error, "look at", path, errno);
+    if (S_ISREG(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+        return TRUE;
+    g_set_error(error, AP_ERROR, AP_ERROR_REFUSED,
+                "the journal %s is not one of virt-ap's: it is %s\n"
+                "look who made it, then remove it: ls -l %s",
+                path,
+                !S_ISREG(st.st_mode)       ? "no regular file"
+                : st.st_uid != geteuid() ? "somebody else's"
+                                           : "writable by others",
+                path);
+    return FALSE;
+}
+
+
+/* Whether @fd is still the file at @path. */
+static gboolean
+is_at(int fd, const char *path, gboolean *ret_is_at, GError **error)
+{
+    struct stat st;
+    struct stat now;
+
+    if (fstat(fd, &st) < 0)
+        return set_io_error(error, "look at", path, errno);
+    if (lstat(path, &now) == 0) {
+        *ret_is_at = st.st_ino == now.st_ino && st.st_dev == now.st_dev;
+        return TRUE;
+    }
+    *ret_is_at = FALSE;
+    return errno == ENOENT ? TRUE : set_io_error(error, "look at", path, errno);
+}
+
+
+/* Reads the open journal, and what it says into @txn. */
+static gboolean
+read_journal(ApTxn *txn, const char *path, GError **error)
+{
+    g_autoptr(GByteArray) content = g_byte_array_new();
+    g_autoptr(JsonObject) object = NULL;
+    int errnum = ap_file_read_all(txn->fd, AP_ROOT_SMALL_MAX, content);
+
+    if (errnum != 0)
+        return set_io_error(error, "read", path, errnum);
+    g_byte_array_append(content, (const guint8 *)"", 1);
+    object = json_tokener_parse((const char *)content->data);
+    if (!json_object_is_type(object, json_type_object))
+        return set_damaged_error(error, path, "not JSON, or cut");
+    return parse_txn(object, txn, path, error);
+}
+
+
 ApTxn *
 ap_txn_journal_load(const ApRoot *root, ApKernel *kernel, GError **error)
 {
     g_autofree char *path = ap_root_describe(root, AP_TXN_JOURNAL);
     g_autofree char *new_path = ap_root_describe(root, JOURNAL_NEW);
     g_autoptr(ApTxn) txn = ap_txn_new(root, kernel, "");
-    g_autoptr(JsonObject) object = NULL;
-    g_autofree char *text = NULL;
+    gboolean is_open;
 
     unlink(new_path);
-    txn->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    /* For writing, as NFS wants it for the lock; and a fifo must not make us wait. */
+    txn->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (txn->fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return NULL;
     if (txn->fd < 0) {
         set_io_error(error, "open", path, errno);
         return NULL;
     }
-    if (!lock_journal(txn->fd, path, error))
+    if (!check_own(txn->fd, path, error) || !lock_journal(txn->fd, path, error) ||
+        !is_at(txn->fd, path, &is_open, error))
         return NULL;
     /* Whoever worked on it may have ended it while we waited. */
-    text = ap_root_read(root, AP_TXN_JOURNAL, AP_ROOT_LARGE_MAX, NULL, error);
-    if (!text) {
-        if (error && g_error_matches(*error, AP_ERROR, AP_ERROR_NOT_FOUND))
-            g_clear_error(error);
+    if (!is_open || !read_journal(txn, path, error))
         return NULL;
-    }
-    object = json_tokener_parse(text);
-    if (!json_object_is_type(object, json_type_object)) {
-        set_damaged_error(error, path, "not JSON, or cut");
-        return NULL;
-    }
-    return parse_txn(object, txn, path, error) ? g_steal_pointer(&txn) : NULL;
+    return g_steal_pointer(&txn);
 }

@@ -78,15 +78,38 @@ write_matrix(const ApRoot *root, ApKernel *kernel, const ApStep *step, const ApM
 }
 
 
+/* Where the kernel gave no answer, the mdev itself may. */
+static gboolean
+remove_mdev(const ApRoot *root, ApKernel *kernel, const ApStep *step, gboolean *ret_begun,
+            GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    int errnum = ap_kernel_remove_mdev(kernel, step->name, &local);
+    gboolean active = TRUE;
+    ApMatrix now;
+
+    *ret_begun = errnum == 0 || ap_kernel_may_remove_later(errnum);
+    if (errnum == 0 ||
+        (*ret_begun && ap_step_mdev_read(root, step->name, &active, &now, NULL) && !active))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
+}
+
+
 gboolean
-ap_step_mdev_do(const ApRoot *root, ApKernel *kernel, const ApStep *step, GError **error)
+ap_step_mdev_do(const ApRoot *root, ApKernel *kernel, const ApStep *step, gboolean *ret_begun,
+                GError **error)
 {
     switch (step->kind) {
     case AP_STEP_CREATE:
-        return ap_kernel_create_mdev(kernel, step->name, error) == 0;
+        /* All or nothing; and one that exists already is somebody else's. */
+        *ret_begun = ap_kernel_create_mdev(kernel, step->name, error) == 0;
+        return *ret_begun;
     case AP_STEP_REMOVE:
-        return ap_kernel_remove_mdev(kernel, step->name, error) == 0;
+        return remove_mdev(root, kernel, step, ret_begun, error);
     default:
+        *ret_begun = TRUE;
         return write_matrix(root, kernel, step, &step->before, &step->after, error);
     }
 }

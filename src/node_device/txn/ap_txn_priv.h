@@ -36,7 +36,7 @@ typedef struct {
  * @root: the root
  * @kernel: its kernel
  * @verb: what is done
- * @boot: boot id
+ * @boot: boot id, "" if it cannot be read
  * @steps: (element-type ApStep): in order
  * @fd: the journal while it is open, -1 else; the lock on it says that somebody works
  */
@@ -57,6 +57,11 @@ ap_txn_journal_open(ApTxn *txn, GError **error);
  * AP_ERROR_REFUSED: somebody works on it, damaged, a newer version; AP_ERROR_IO. */
 ApTxn *
 ap_txn_journal_load(const ApRoot *root, ApKernel *kernel, GError **error);
+
+/* ap_txn_journal.c: FALSE if the boot id is not known: without it nobody could tell which steps in
+ * the kernel still count. AP_ERROR_IO. */
+gboolean
+ap_txn_check_boot(const ApTxn *txn, GError **error);
 
 /* ap_txn_journal.c: removes the journal: what is done is done. AP_ERROR_IO. */
 gboolean
@@ -80,11 +85,13 @@ gboolean
 ap_step_file_holds(const ApRoot *root, const char *path, GBytes *content, gboolean *ret_holds,
                    GError **error);
 
-/* ap_txn_mdev.c. Errors as of ap_kernel.h. */
+/* ap_txn_mdev.c: @ret_begun is set on failure too: whether the kernel may have done it, or may do
+ * it later. Errors as of ap_kernel.h, and AP_ERROR_IO. */
 gboolean
-ap_step_mdev_do(const ApRoot *root, ApKernel *kernel, const ApStep *step, GError **error);
+ap_step_mdev_do(const ApRoot *root, ApKernel *kernel, const ApStep *step, gboolean *ret_begun,
+                GError **error);
 
-/* ap_txn_mdev.c: likewise, and AP_ERROR_IO. */
+/* ap_txn_mdev.c. Errors as of ap_kernel.h, and AP_ERROR_IO. */
 gboolean
 ap_step_mdev_undo(const ApRoot *root, ApKernel *kernel, const ApStep *step, GError **error);
 
