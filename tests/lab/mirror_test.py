@@ -439,6 +439,7 @@ class Refused(Base):
                 *lines, 'Acquire::AllowInsecureRepositories "true";',
                 'Acquire::AllowWeakRepositories "true";']):
             self.assert_refused("trixie of ")
+        self.assertFalse([path for _verb, path in self.mirror.asked if "pool" in path])
 
     def test_a_package_that_it_does_not_have(self):
         self.mirror.publish("trixie", "1", names=["one"])
