@@ -8,7 +8,10 @@ import ctypes
 import itertools
 import os
 import pathlib
+import resource
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -119,6 +122,16 @@ class KillTest(WorldTest):
         self.check_mdevctl("1.4")
 
 
+def needs_loader(program):
+    """Whether an ELF file of 64 bits has a segment PT_INTERP."""
+    data = pathlib.Path(program).read_bytes()
+    order = "<" if data[5] == 1 else ">"
+    offset, = struct.unpack_from(order + "Q", data, 32)
+    size, count = struct.unpack_from(order + "HH", data, 54)
+    return any(struct.unpack_from(order + "I", data, offset + i * size)[0] == 3
+               for i in range(count))
+
+
 class SignalTest(WorldTest):
     """The callout's own process."""
 
@@ -164,6 +177,31 @@ class SignalTest(WorldTest):
         _, error = process.communicate(rest, timeout=30)
         self.assertEqual(process.returncode, 1, error)
         self.assertIn("05.0047", error)
+        self.assert_free()
+
+    def test_no_limit_that_mdevctl_survives_makes_it_a_yes(self):
+        if needs_loader(CALLOUT):
+            self.skipTest("only a callout that is linked statically needs so little")
+        self.host.activate(A, [5], [0x47])
+        for limit, sizes in ((resource.RLIMIT_DATA, range(256, 2048, 128)),
+                             (resource.RLIMIT_AS, range(1536, 16384, 1024)),
+                             (resource.RLIMIT_FSIZE, (0, 1)), (resource.RLIMIT_STACK, (64, 256))):
+            for kib in sizes:
+                with self.subTest(limit=limit, kib=kib):
+                    both = (kib * 1024, kib * 1024)
+                    process, rest = self.start(
+                        [5], [0x47], preexec_fn=lambda: resource.setrlimit(limit, both))
+                    _, error = process.communicate(rest, timeout=30)
+                    self.assertEqual(process.returncode, 1, error)
+                    self.assertNotEqual(error, "")
+        self.assert_free()
+
+    def test_a_judge_that_cannot_be_run_has_said_no(self):
+        shutil.copy(CALLOUT, "/tmp/libvirt-ap-callout")
+        result = subprocess.run(argv("pre", "define", B, program="/tmp/libvirt-ap-callout"),
+                                input=definition([5], [4]), env=ENVIRONMENT, capture_output=True,
+                                text=True, timeout=30, check=False)
+        self.assert_refused(result, "cannot run libvirt-ap-callout-judge: No such file")
         self.assert_free()
 
     def orphan(self, dies_early):

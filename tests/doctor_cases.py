@@ -191,6 +191,9 @@ CASES = {
         "callout", "fault", "leads to no program", "install"),
     "the callout's helper is missing": (lambda h: h.remove(f"{dh.LIBEXEC}/libvirt-ap-guests"),
                                         "callout", "warn", "cannot name the guest", "install"),
+    "the callout's judge is missing": (
+        lambda h: h.remove(f"{dh.LIBEXEC}/libvirt-ap-callout-judge"),
+        "callout", "fault", "every change of a matrix is refused", "install"),
     "another callout comes first": (
         lambda h: h.program(f"{NEW_DIR}/00-ap", "#!/bin/sh\n# vfio_ap-passthrough\n"),
         "callout-order", "fault", "00-ap first", f"rm /{NEW_DIR}/00-ap"),

@@ -63,7 +63,7 @@ class DoctorHost(host.Host):
                 self.link(f"sys/bus/ap/devices/{device.name}",
                           f"../../../{device.relative_to(self.path('sys'))}")
         self.masks_at_boot()
-        for name in ("callout", "guests"):
+        for name in ("callout", "callout-judge", "guests"):
             self.program(f"{LIBEXEC}/libvirt-ap-{name}")
         self.program(HOOK_PROGRAM)
         self.program("usr/bin/mdevctl")

@@ -70,7 +70,7 @@ class ReadmeBuildTest(unittest.TestCase):
         env = {name: value for name, value in os.environ.items()
                if name not in ("CFLAGS", "CPPFLAGS", "LDFLAGS")}
         for argv in ([MESON, "setup", cls.directory, str(SOURCE), *words],
-                     ["ninja", "-C", cls.directory, "src/node_device/libvirt-ap-callout"]):
+                     ["ninja", "-C", cls.directory, "src/node_device/libvirt-ap-callout-judge"]):
             subprocess.run(argv, check=True, capture_output=True, env=env)
 
     @classmethod
@@ -78,7 +78,7 @@ class ReadmeBuildTest(unittest.TestCase):
         shutil.rmtree(cls.directory)
 
     def test_the_linker_hardens(self):
-        program = Path(self.directory, "src/node_device/libvirt-ap-callout")
+        program = Path(self.directory, "src/node_device/libvirt-ap-callout-judge")
         self.assertEqual([], faults_of(program))
         self.assertRegex(output(READELF, "-sW", str(program)), r"__\w+_chk@")
 

@@ -71,7 +71,7 @@ class InstallTest(unittest.TestCase):
     def test_programs_can_be_executed(self):
         self.assert_program(self.place("bindir", "virt-ap"))
         self.assert_program(self.place("sbindir", "libvirt-ap-hook"))
-        for name in ("boot", "callout", "guests", "hook-session"):
+        for name in ("boot", "callout", "callout-judge", "guests", "hook-session"):
             self.assert_program(self.place("libexecdir", "libvirt-ap", f"libvirt-ap-{name}"))
 
     def test_the_callout_is_in_the_directory_of_each_mdevctl(self):

@@ -19,6 +19,7 @@
 
 #include "conf/ap_domain_xml.h"
 #include "node_device/inventory/ap_claim.h"
+#include "util/ap_program.h"
 
 #define SESSION "libvirt-ap-hook-session"
 
@@ -132,23 +133,6 @@ has_claims(const char *root)
 }
 
 
-/* Built, it stands beside this program; installed, where only programs look. Returns if there is
- * none. */
-static void
-run_session(char **argv)
-{
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - sizeof(SESSION));
-    char *slash = length > 0 ? memrchr(path, '/', length) : NULL;
-
-    if (slash) {
-        strcpy(slash + 1, SESSION);
-        execv(path, argv);
-    }
-    execv(LIBEXECDIR "/" SESSION, argv);
-}
-
-
 int
 main(int argc, char **argv)
 {
@@ -180,7 +164,7 @@ main(int argc, char **argv)
         return 0;
     if (lseek(fd, 0, SEEK_SET) < 0 || dup2(fd, STDIN_FILENO) < 0)
         return give_up(&call, "the guest's XML cannot be passed on");
-    run_session(argv);
+    ap_program_exec(SESSION, argv);
     return give_up(&call, "the program " LIBEXECDIR "/" SESSION " cannot be run: it is part of "
                           "libvirt-ap\n  install libvirt-ap again; see `virt-ap doctor`");
 }

@@ -53,9 +53,10 @@ clear_name(const char *path)
     if (unlink(path) == 0 || errno == ENOENT || rmdir(path) == 0)
         return;
     clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(away, sizeof(away), "%s.%lld%09ld", path, (long long)now.tv_sec, now.tv_nsec);
     /* If even that fails, so does what follows, and says why. */
-    rename(path, away);
+    if (snprintf(away, sizeof(away), "%s.%lld%09ld", path, (long long)now.tv_sec, now.tv_nsec) <
+        (int)sizeof(away))
+        rename(path, away);
 }
 
 

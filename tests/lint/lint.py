@@ -208,7 +208,7 @@ LAYERS = {"src/util/": ("util",), "src/conf/": BELOW,
           "src/node_device/": ("node_device",) + ENGINE,
           "src/qemu/": ("qemu", "node_device", "node_device/sim") + ENGINE,
           "src/remote/": ("remote", "node_device") + ENGINE}
-WRITERS = ("src/util/", "src/node_device/ap_", "src/node_device/callout/ap_callout_main.c",
+WRITERS = ("src/util/", "src/node_device/ap_", "src/node_device/callout/ap_callout_front.c",
            "src/node_device/sim/", "src/node_device/txn/",
            "src/node_device/inventory/ap_claim.c", "src/node_device/inventory/ap_last_guests.c",
            "tools/cmd_capture.c")

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The judge: what the callout does in its child process. */
+/* The judge: what the callout does behind its front. */
 #include "node_device/callout/ap_callout.h"
 
-#include "config.h"
-
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "node_device/txn/ap_txn.h"
 #include "util/ap_error.h"
 #include "util/ap_lock.h"
+#include "util/ap_program.h"
 
 /* How long anything but waiting for the lock may take, in seconds; SIGALRM then ends the judge,
  * which is a no. */
@@ -43,16 +43,12 @@ static GPtrArray *
 load_guests(GPtrArray *problems, gpointer data)
 {
     const Session *session = data;
-    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-    g_autofree char *dir = self ? g_path_get_dirname(self) : g_strdup(".");
-    g_autofree char *program = g_build_filename(dir, "libvirt-ap-guests", NULL);
+    char program[PATH_MAX];
     const char *argv[] = { program, "--root", session->call->root, NULL };
     g_autofree char *output = NULL;
     int status;
 
-    /* Built, it stands beside the callout; installed, in a directory that mdevctl does not run. */
-    if (!g_file_test(program, G_FILE_TEST_IS_EXECUTABLE))
-        argv[0] = LIBEXECDIR "/libvirt-ap-guests";
+    ap_program_find("libvirt-ap-guests", program, sizeof(program));
     if (!g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &output,
                       NULL, &status, NULL) ||
         status != 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The judge: what the callout does in its child process. */
+/* The judge: what the callout does behind its front. */
 #pragma once
 
 #include <glib.h>

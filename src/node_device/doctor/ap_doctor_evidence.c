@@ -8,7 +8,9 @@
 #include "util/ap_id.h"
 #include "util/ap_lock.h"
 
-#define HELPER "libvirt-ap-guests"
+/* What the callout has beside it. */
+#define GUESTS "libvirt-ap-guests"
+#define JUDGE "libvirt-ap-callout-judge"
 
 /* That these are there is what the checks need to know, or that nothing is in them. */
 static const char *const dirs[] = {
@@ -133,9 +135,11 @@ add_scripts(Collector *collector, const char *dir)
         const char *text = ap_doctor_mentions_ap(collector->root, path) ? "vfio_ap\n" : "";
         g_autofree char *program = add_program(collector, path, text);
         g_autofree char *home = g_path_get_dirname(program);
-        g_autofree char *helper = g_strconcat(home, "/" HELPER, NULL);
+        g_autofree char *guests = g_strconcat(home, "/" GUESTS, NULL);
+        g_autofree char *judge = g_strconcat(home, "/" JUDGE, NULL);
 
-        add_reduced(collector, helper, "");
+        add_reduced(collector, guests, "");
+        add_reduced(collector, judge, "");
     }
 }
 

@@ -267,6 +267,7 @@ ap_doctor_check_callout(ApDoctor *doctor)
     g_autofree char *target = NULL;
     g_autofree char *dir = NULL;
     g_autofree char *guests = NULL;
+    g_autofree char *judge = NULL;
 
     if (!ours) {
         add_no_callout(doctor);
@@ -281,7 +282,11 @@ ap_doctor_check_callout(ApDoctor *doctor)
     }
     dir = target ? g_path_get_dirname(target) : NULL;
     guests = target ? g_strconcat(dir, "/libvirt-ap-guests", NULL) : NULL;
-    if (guests && guests[0] == '/' && !ap_doctor_is_program(doctor, guests))
+    judge = target ? g_strconcat(dir, "/libvirt-ap-callout-judge", NULL) : NULL;
+    if (judge && judge[0] == '/' && !ap_doctor_is_program(doctor, judge))
+        ap_doctor_add(doctor, AP_DOCTOR_FAULT, "install libvirt-ap again",
+                      "%s is missing: every change of a matrix is refused", judge);
+    else if (guests && guests[0] == '/' && !ap_doctor_is_program(doctor, guests))
         ap_doctor_add(doctor, AP_DOCTOR_WARN, "install libvirt-ap anew",
                       "%s is missing: a refusal cannot name the guest", guests);
     else
