@@ -158,6 +158,18 @@ char *
 cmd_read_file(const char *arg, gsize *ret_length, GError **error);
 
 /**
+ * cmd_prefix_error:
+ * @error: an error about what is in the file
+ * @arg: a file of the caller's
+ *
+ * Puts the file's name in front.
+ *
+ * Errors: none of its own.
+ */
+void
+cmd_prefix_error(GError **error, const char *arg);
+
+/**
  * cmd_load_inventory:
  * @context: the context
  * @error: return location

@@ -5,6 +5,7 @@
 #include "out.h"
 #include "qemu/qemu_ap_qmp.h"
 #include "util/ap_error.h"
+#include "util/ap_print.h"
 
 
 /* qemu_ap_qmp_attach() or qemu_ap_qmp_detach(). */
@@ -37,7 +38,7 @@ run(const CmdContext *context, const char *name, QmpFunc func, const char *what,
         json_object_object_add(result, "mdev", out_string(uuid));
         out_print(result);
     } else {
-        printf("mdev %s %s\n", uuid, what);
+        ap_print("mdev %s %s\n", uuid, what);
     }
     return out_end(0, error);
 }

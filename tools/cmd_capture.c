@@ -16,6 +16,7 @@
 #include "out.h"
 #include "util/ap_error.h"
 #include "util/ap_file.h"
+#include "util/ap_print.h"
 
 /* Attributes that are read. `matrix` and `guest_matrix` are not among them, see
  * capture_mdev(). */
@@ -45,7 +46,10 @@ typedef struct {
 static gboolean
 set_write_error(GError **error, const char *path)
 {
-    g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot write %s: %s", path, strerror(errno));
+    int errnum = errno;
+    g_autofree char *escaped = ap_text_escape(path);
+
+    g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot write %s: %s", escaped, strerror(errnum));
     return FALSE;
 }
 
@@ -85,8 +89,10 @@ write_file(const Capture *capture, const char *path, const char *text, gsize len
 static void
 warn_left_out(const char *path, const GError *reason)
 {
+    g_autofree char *escaped = ap_text_escape(path);
+
     if (!g_error_matches(reason, AP_ERROR, AP_ERROR_NOT_FOUND))
-        fprintf(stderr, "warning: left out: %s: %s\n", path, reason->message);
+        ap_print_error("warning: left out: %s: %s\n", escaped, reason->message);
 }
 
 
@@ -389,11 +395,12 @@ run(const CmdContext *context, char **args, GError **error)
 {
     g_autofree char *dir = g_canonicalize_filename(args[0], NULL);
     g_autofree char *partial = g_strdup_printf("%s.partial.%d", dir, (int)getpid());
+    g_autofree char *escaped = ap_text_escape(args[0]);
     Capture capture = { context->root, partial };
 
     if (g_file_test(dir, G_FILE_TEST_EXISTS) || g_file_test(dir, G_FILE_TEST_IS_SYMLINK)) {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
-                    "'%s' exists already: wanted a new directory", args[0]);
+                    "'%s' exists already: wanted a new directory", escaped);
         return CMD_FAILED;
     }
     if (mkdir(partial, 0700) < 0) {
@@ -412,7 +419,7 @@ run(const CmdContext *context, char **args, GError **error)
     if (context->json)
         out_print(out_new());
     else
-        printf("captured in %s\nlook at it with: virt-ap --root %s map\n", args[0], args[0]);
+        ap_print("captured in %s\nlook at it with: virt-ap --root %s map\n", escaped, escaped);
     return out_end(0, error);
 }
 

@@ -10,6 +10,7 @@
 #include "out.h"
 #include "qemu/qemu_ap_guest.h"
 #include "util/ap_error.h"
+#include "util/ap_print.h"
 
 /* The phases that a definition goes through. */
 #define DEFINITION_PHASES (AP_PHASE_BIT(AP_PHASE_DEFINE) | AP_PHASE_BIT(AP_PHASE_START))
@@ -56,7 +57,7 @@ check_domain(Check *check, const char *arg, const char *text, gsize length, GErr
 
     if (!def)
         return FALSE;
-    def->file = g_strdup(arg);
+    def->file = ap_text_escape(arg);
     take_findings(check, qemu_ap_guest_check(check->inventory, def, NULL, check->phases));
     return TRUE;
 }
@@ -75,13 +76,13 @@ check_file(Check *check, const char *arg, GError **error)
         return FALSE;
     root_name = ap_xml_get_root_name(text, length, error);
     if (!root_name) {
-        g_prefix_error(error, "%s: ", arg);
+        cmd_prefix_error(error, arg);
         return FALSE;
     }
     ok = strcmp(root_name, "device") == 0 ? check_nodedev(check, text, length, error)
                                           : check_domain(check, arg, text, length, error);
     if (!ok)
-        g_prefix_error(error, "%s: ", arg);
+        cmd_prefix_error(error, arg);
     return ok;
 }
 
@@ -186,9 +187,11 @@ read_phase(const CmdContext *context, gboolean has_args, guint *ret_phases, GErr
     if (!name)
         return TRUE;
     if (!ap_phase_from_string(name, &phase)) {
+        g_autofree char *printable = ap_text_printable(name);
+
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
                     "unknown phase '%s': wanted define, start, live, stop, guest, free or audit",
-                    name);
+                    printable);
         return FALSE;
     }
     if (!has_args && phase != AP_PHASE_AUDIT) {
@@ -210,7 +213,7 @@ print_configuration(const ApRoot *root)
     g_autofree char *path = ap_root_describe(root, AP_CONFIG_PATH);
 
     if (ap_root_exists(root, AP_CONFIG_PATH))
-        fprintf(stderr, "configuration in force: %s\n", path);
+        ap_print_error("configuration in force: %s\n", path);
 }
 
 
@@ -220,7 +223,7 @@ print_text(const ApRoot *root, const GPtrArray *findings)
     print_configuration(root);
     out_print_findings(stdout, findings);
     if (findings->len == 0)
-        printf("nothing found\n");
+        ap_print("nothing found\n");
 }
 
 

@@ -7,6 +7,7 @@
 #include "node_device/doctor/ap_doctor.h"
 #include "out.h"
 #include "util/ap_error.h"
+#include "util/ap_print.h"
 
 
 static guint
@@ -52,13 +53,13 @@ print_text(const GPtrArray *diagnoses)
         const ApDiagnosis *diagnosis = diagnoses->pdata[i];
         g_auto(GStrv) lines = g_strsplit(diagnosis->hint, "\n", -1);
 
-        printf("%-8s %s: %s\n", ap_doctor_state_to_string(diagnosis->state), diagnosis->code,
-               diagnosis->message);
+        ap_print("%-8s %s: %s\n", ap_doctor_state_to_string(diagnosis->state), diagnosis->code,
+                 diagnosis->message);
         for (char **line = lines; *line; line++)
-            printf("           %s\n", *line);
+            ap_print("           %s\n", *line);
     }
-    printf("\nfaults: %u, warnings: %u, unknown: %u\n", count(diagnoses, AP_DOCTOR_FAULT),
-           count(diagnoses, AP_DOCTOR_WARN), count(diagnoses, AP_DOCTOR_UNKNOWN));
+    ap_print("\nfaults: %u, warnings: %u, unknown: %u\n", count(diagnoses, AP_DOCTOR_FAULT),
+             count(diagnoses, AP_DOCTOR_WARN), count(diagnoses, AP_DOCTOR_UNKNOWN));
 }
 
 

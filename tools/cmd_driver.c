@@ -7,6 +7,7 @@
 #include "node_device/ap_driver.h"
 #include "out.h"
 #include "util/ap_error.h"
+#include "util/ap_print.h"
 
 /* A command at work. */
 typedef struct {
@@ -81,7 +82,7 @@ print_outcome(const Session *session, const char *what, GError **error)
     } else {
         out_print_findings(stderr, outcome->findings);
         if (outcome->done)
-            printf("mdev %s %s\n", outcome->uuid, what);
+            ap_print("mdev %s %s\n", outcome->uuid, what);
     }
     code = out_end(outcome->done ? 0 : 1, error);
     if (code == CMD_FAILED && outcome->done)
@@ -225,7 +226,7 @@ run_recover(const CmdContext *context, char **args, GError **error)
         json_object_object_add(result, "report", out_string(report));
         out_print(result);
     } else {
-        printf("%s\n", report);
+        ap_print("%s\n", report);
     }
     return out_end(0, error);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "out.h"
+#include "util/ap_print.h"
 
 
 static JsonObject *
@@ -114,11 +115,11 @@ print_section(JsonObject *list, const char *name, const char *const *keys)
     JsonObject *array = json_object_object_get(list, name);
 
     if (json_object_array_length(array) == 0) {
-        printf("no %s\n\n", name);
+        ap_print("no %s\n\n", name);
         return;
     }
     out_print_table(array, keys);
-    putchar('\n');
+    ap_print("\n");
 }
 
 
@@ -160,7 +161,7 @@ print_problems(ApInventory *inventory)
     for (guint i = 0; i < problems->len; i++) {
         const ApProblem *problem = problems->pdata[i];
 
-        fprintf(stderr, "warning: %s\n", problem->message);
+        ap_print_error("warning: %s\n", problem->message);
     }
 }
 

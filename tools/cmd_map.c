@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "out.h"
+#include "util/ap_print.h"
+#include "util/ap_text.h"
 
 /* Letters for matrices; more than that share the last sign. */
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -15,10 +17,6 @@
 
 /* Columns further apart are easier to read, but a terminal has 80. */
 #define WIDE_COLUMNS_MAX 22
-
-/* Colours of the letters, in turn: terminal escape sequences. */
-static const char *const colours[] = { "\033[32m", "\033[33m", "\033[34m", "\033[35m",
-                                       "\033[36m", "\033[31m" };
 
 /* The map while it is drawn. */
 typedef struct {
@@ -96,11 +94,11 @@ draw_sign(const Map *map, ApApqn apqn)
     int index;
     char sign = get_sign(map, apqn, &index);
 
-    printf("%*s", (int)map->width - 1, "");
+    ap_print("%*s", (int)map->width - 1, "");
     if (map->colour && index >= 0)
-        printf("%s%c\033[0m", colours[index % G_N_ELEMENTS(colours)], sign);
+        ap_print_coloured(index, sign);
     else
-        putchar(sign);
+        ap_print("%c", sign);
 }
 
 
@@ -109,18 +107,21 @@ draw_row(const Map *map, guint adapter)
 {
     g_autoptr(ApCard) card = ap_host_read_card(map->host, adapter);
 
-    printf("  %02x   ", adapter);
+    ap_print("  %02x   ", adapter);
     for (int d = ap_mask_next(&map->domains, 0); d >= 0; d = ap_mask_next(&map->domains, d + 1))
         draw_sign(map, (ApApqn){ adapter, d });
-    if (card && card->type)
-        printf("   %s", card->type);
+    if (card && card->type) {
+        g_autofree char *type = ap_text_printable(card->type);
+
+        ap_print("   %s", type);
+    }
     if (card && card->mode)
-        printf(" %s", card->mode);
+        ap_print(" %s", card->mode);
     if (card && card->configured == 0)
-        printf(" deconfigured");
+        ap_print(" deconfigured");
     if (card && card->checkstopped == 1)
-        printf(" checkstopped");
-    putchar('\n');
+        ap_print(" checkstopped");
+    ap_print("\n");
 }
 
 
@@ -131,15 +132,15 @@ draw_heading(const Map *map)
     guint rows = map->width > 2 ? 1 : 2;
 
     for (guint row = 0; row < rows; row++) {
-        printf("%s", row == rows - 1 ? "adapter" : "       ");
+        ap_print("%s", row == rows - 1 ? "adapter" : "       ");
         for (int d = ap_mask_next(&map->domains, 0); d >= 0;
              d = ap_mask_next(&map->domains, d + 1)) {
             if (rows == 1)
-                printf(" %02x", d);
+                ap_print(" %02x", d);
             else
-                printf("%*x", (int)map->width, row == 0 ? d >> 4 : d & 15);
+                ap_print("%*x", (int)map->width, row == 0 ? d >> 4 : d & 15);
         }
-        putchar('\n');
+        ap_print("\n");
     }
 }
 
@@ -150,12 +151,12 @@ draw_legend_line(const Map *map, guint i)
     const ApOwner *owner = map->owners->pdata[i];
     char letter = get_letter(i);
 
-    printf("  %c  mdev %s", owner->active ? letter : g_ascii_tolower(letter), owner->uuid);
+    ap_print("  %c  mdev %s", owner->active ? letter : g_ascii_tolower(letter), owner->uuid);
     if (owner->guest)
-        printf(" of guest '%s' (%s)", owner->guest->name, owner->guest->state);
+        ap_print(" of guest '%s' (%s)", owner->guest->name, owner->guest->state);
     if (!owner->active)
-        printf(", only defined");
-    putchar('\n');
+        ap_print(", only defined");
+    ap_print("\n");
 }
 
 
@@ -164,17 +165,17 @@ draw_map(const Map *map)
 {
     const ApMask *adapters = &map->host->adapters;
 
-    printf("%7s%s\n", "", map->width > 2 ? " domain" : "domain");
+    ap_print("%7s%s\n", "", map->width > 2 ? " domain" : "domain");
     draw_heading(map);
     for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1))
         draw_row(map, a);
-    putchar('\n');
+    ap_print("\n");
     for (guint i = 0; i < map->owners->len; i++)
         draw_legend_line(map, i);
     if (map->host->masks_known)
-        printf("  %c  the host's own drivers\n  %c  free for guests\n", HOST, FREE);
+        ap_print("  %c  the host's own drivers\n  %c  free for guests\n", HOST, FREE);
     else
-        printf("  %c  unknown: apmask and aqmask cannot be read\n", UNKNOWN);
+        ap_print("  %c  unknown: apmask and aqmask cannot be read\n", UNKNOWN);
 }
 
 

@@ -6,6 +6,7 @@
 #include "out.h"
 #include "qemu/qemu_ap_command.h"
 #include "util/ap_error.h"
+#include "util/ap_print.h"
 
 
 static ApDomainDef *
@@ -20,7 +21,7 @@ load_domain(const char *arg, GError **error)
         return NULL;
     def = ap_domain_xml_parse(text, length, error);
     if (!def)
-        g_prefix_error(error, "%s: ", arg);
+        cmd_prefix_error(error, arg);
     return def;
 }
 
@@ -48,13 +49,13 @@ run(const CmdContext *context, char **args, GError **error)
         return CMD_FAILED;
     result = qemu_ap_command_build(def, cmd_get_option(context, "--legacy") != NULL, error);
     if (!result) {
-        g_prefix_error(error, "%s: ", args[0]);
+        cmd_prefix_error(error, args[0]);
         return CMD_FAILED;
     }
     if (context->json)
         print_json(result);
     for (guint i = 0; !context->json && i < result->len; i++)
-        printf("%s\n", (const char *)result->pdata[i]);
+        ap_print("%s\n", (const char *)result->pdata[i]);
     return out_end(0, error);
 }
 

@@ -12,6 +12,7 @@
 #include "out.h"
 #include "util/ap_error.h"
 #include "util/ap_file.h"
+#include "util/ap_print.h"
 
 static const Cmd *const commands[] = {
     &cmd_list,   &cmd_map,  &cmd_show,      &cmd_check,  &cmd_capture, &cmd_define, &cmd_undefine,
@@ -56,13 +57,24 @@ cmd_read_file(const char *arg, gsize *ret_length, GError **error)
     if (fd >= 0 && !is_stdin)
         close(fd);
     if (errnum != 0) {
+        g_autofree char *escaped = ap_text_escape(arg);
+
         g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot read %s: %s",
-                    is_stdin ? "standard input" : arg, strerror(errnum));
+                    is_stdin ? "standard input" : escaped, strerror(errnum));
         return NULL;
     }
     *ret_length = buffer->len;
     g_byte_array_append(buffer, (const guint8 *)"", 1);
     return (char *)g_byte_array_free(g_steal_pointer(&buffer), FALSE);
+}
+
+
+void
+cmd_prefix_error(GError **error, const char *arg)
+{
+    g_autofree char *escaped = ap_text_escape(arg);
+
+    g_prefix_error(error, "%s: ", escaped);
 }
 
 
@@ -145,16 +157,18 @@ cmd_require_bus(ApInventory *inventory, GError **error)
 static void
 print_help(FILE *stream)
 {
-    fprintf(stream, "usage: virt-ap [--root DIR] [--json] COMMAND\n\n");
+    ap_print_to(stream, "usage: virt-ap [--root DIR] [--json] COMMAND\n\n");
     for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
         g_autofree char *synopsis = g_strjoin(" ", commands[i]->name, commands[i]->args, NULL);
 
-        fprintf(stream, "  %-25s %s\n", g_strchomp(synopsis), commands[i]->summary);
+        ap_print_to(stream, "  %-25s %s\n", g_strchomp(synopsis), commands[i]->summary);
     }
-    fprintf(stream, "\n  --root DIR                look at a captured host instead of this one\n"
-                    "  --sim DIR                 work on a simulated host: `virt-ap sim --help`\n"
-                    "  --json                    print one JSON object\n"
-                    "\n`virt-ap COMMAND --help` tells more.\n");
+    ap_print_to(stream, "\n"
+                        "  --root DIR                look at a captured host instead of this one\n"
+                        "  --sim DIR                 work on a simulated host: `virt-ap sim "
+                        "--help`\n"
+                        "  --json                    print one JSON object\n"
+                        "\n`virt-ap COMMAND --help` tells more.\n");
 }
 
 
@@ -163,15 +177,15 @@ print_command_help(const Cmd *cmd)
 {
     const CmdOption *options = cmd->options;
 
-    printf("usage: virt-ap [--root DIR] [--json] %s%s%s", cmd->name, cmd->args[0] ? " " : "",
-           cmd->args);
+    ap_print("usage: virt-ap [--root DIR] [--json] %s%s%s", cmd->name, cmd->args[0] ? " " : "",
+             cmd->args);
     for (const CmdOption *option = options; option && option->name; option++)
-        printf(" [%s%s%s]", option->name, option->arg ? " " : "", option->arg ? option->arg : "");
-    printf("\n\n%s\n%s", cmd->description, options ? "\n" : "");
+        ap_print(" [%s%s%s]", option->name, option->arg ? " " : "", option->arg ? option->arg : "");
+    ap_print("\n\n%s\n%s", cmd->description, options ? "\n" : "");
     for (const CmdOption *option = options; option && option->name; option++) {
         g_autofree char *synopsis = g_strjoin(" ", option->name, option->arg, NULL);
 
-        printf("  %-25s %s\n", synopsis, option->help);
+        ap_print("  %-25s %s\n", synopsis, option->help);
     }
 }
 
@@ -192,9 +206,9 @@ report_error(const GError *error, gboolean json)
         json_object_object_add(result, "error", object);
         out_print(result);
     } else {
-        fprintf(stderr, "virt-ap: %s\n", message);
+        ap_print_error("virt-ap: %s\n", message);
         if (hint[0])
-            fprintf(stderr, "  %s\n", hint);
+            ap_print_error("  %s\n", hint);
     }
     return ap_error_exit_code(error);
 }
@@ -245,12 +259,13 @@ take_option(Options *options, const char *name, char *value, char ***next, GErro
                  : strcmp(name, "--sim") == 0 ? &options->sim
                                               : NULL;
     gboolean needs_value = place || (own && own->arg);
+    g_autofree char *printable = ap_text_printable(name);
 
     if (needs_value && !value && (*next)[1])
         value = *++*next;
     if (needs_value != (value != NULL)) {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "%s option '%s'\nsee `virt-ap --help`",
-                    needs_value ? "no value for" : own ? "a value for" : "unknown", name);
+                    needs_value ? "no value for" : own ? "a value for" : "unknown", printable);
         return FALSE;
     }
     if (place)
@@ -263,7 +278,7 @@ take_option(Options *options, const char *name, char *value, char ***next, GErro
         options->help = TRUE;
     else {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "unknown option '%s'\nsee `virt-ap --help`",
-                    name);
+                    printable);
         return FALSE;
     }
     return TRUE;

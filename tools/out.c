@@ -7,6 +7,7 @@
 
 #include "util/ap_crycb.h"
 #include "util/ap_error.h"
+#include "util/ap_print.h"
 
 #define JSON_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
@@ -24,7 +25,7 @@ out_new(void)
 void
 out_print(JsonObject *object)
 {
-    printf("%s\n", json_object_to_json_string_ext(object, JSON_FLAGS));
+    ap_print_json(json_object_to_json_string_ext(object, JSON_FLAGS));
     json_object_put(object);
 }
 
@@ -144,9 +145,9 @@ out_guest_matrix(ApInventory *inventory, const ApOwner *owner)
         ApMatrix guest = ap_host_predict_guest_matrix(host, &mdev->matrix);
 
         ap_apqn_set_add(&set, &guest.adapters, &guest.domains);
-        fprintf(stderr, "note: guest_matrix of mdev %s is computed: the kernel prints no more than "
-                        "%d APQNs\n",
-                mdev->uuid, AP_HOST_LISTED_MAX);
+        ap_print_error("note: guest_matrix of mdev %s is computed: the kernel prints no more than "
+                               "%d APQNs\n",
+                       mdev->uuid, AP_HOST_LISTED_MAX);
         return out_apqns(&set);
     }
     if (!ap_host_read_guest_matrix(host, mdev, &set))
@@ -240,9 +241,11 @@ out_finding(JsonObject *object, const ApFinding *finding)
 }
 
 
+/* A newline in a value would make two lines of one. */
 static char *
 value_to_text(JsonObject *value)
 {
+    g_autofree char *joined = NULL;
     GString *text;
 
     switch (json_object_get_type(value)) {
@@ -253,7 +256,7 @@ value_to_text(JsonObject *value)
     case json_type_array:
         break;
     default:
-        return g_strdup(json_object_get_string(value));
+        return ap_text_escape(json_object_get_string(value));
     }
     if (json_object_array_length(value) == 0)
         return g_strdup("-");
@@ -261,7 +264,8 @@ value_to_text(JsonObject *value)
     for (gsize i = 0; i < json_object_array_length(value); i++)
         g_string_append_printf(text, "%s%s", i > 0 ? ", " : "",
                                json_object_get_string(json_object_array_get_idx(value, i)));
-    return g_string_free(text, FALSE);
+    joined = g_string_free(text, FALSE);
+    return ap_text_escape(joined);
 }
 
 
@@ -288,13 +292,13 @@ out_print_findings(FILE *stream, const GPtrArray *findings)
         g_autofree char *text = ap_finding_to_text(finding);
         g_autofree char *guest = finding->guest ? ap_text_printable(finding->guest) : NULL;
 
-        fprintf(stream, "%s: %s", ap_severity_to_string(finding->severity),
-                ap_code_to_string(finding->code));
+        ap_print_to(stream, "%s: %s", ap_severity_to_string(finding->severity),
+                    ap_code_to_string(finding->code));
         if (finding->mdev)
-            fprintf(stream, ": mdev %s", finding->mdev);
+            ap_print_to(stream, ": mdev %s", finding->mdev);
         if (guest)
-            fprintf(stream, " of guest '%s'", guest);
-        fprintf(stream, "\n  %s\n", text);
+            ap_print_to(stream, " of guest '%s'", guest);
+        ap_print_to(stream, "\n  %s\n", text);
     }
 }
 
@@ -324,9 +328,9 @@ column_width(JsonObject *array, const char *key)
 static void
 print_cell(const char *text, guint width, gboolean last)
 {
-    printf("%s", text);
+    ap_print("%s", text);
     for (gsize n = g_utf8_strlen(text, -1); !last && n < width + 2; n++)
-        putchar(' ');
+        ap_print(" ");
 }
 
 
@@ -342,14 +346,14 @@ out_print_table(JsonObject *array, const char *const *keys)
         widths[k] = column_width(array, keys[k]);
         print_cell(g_strdelimit(heading, "_", ' '), widths[k], k == n - 1);
     }
-    putchar('\n');
+    ap_print("\n");
     for (gsize i = 0; i < json_object_array_length(array); i++) {
         for (guint k = 0; k < n; k++) {
             g_autofree char *text = out_get(json_object_array_get_idx(array, i), keys[k]);
 
             print_cell(text, widths[k], k == n - 1);
         }
-        putchar('\n');
+        ap_print("\n");
     }
 }
 
@@ -372,7 +376,7 @@ print_keys(JsonObject *object, const char *prefix)
             continue;
         }
         text = value_to_text(value);
-        printf("%-16s %s\n", label, text);
+        ap_print("%-16s %s\n", label, text);
     }
 }
 

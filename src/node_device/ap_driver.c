@@ -98,7 +98,7 @@ begin(Work *work, ApDriver *driver, gboolean needs_config, GError **error)
 {
     g_autoptr(GError) local = NULL;
 
-    *work = (Work){ .driver = driver, .lock = ap_root_describe(driver->root, AP_LOCK_PATH) };
+    *work = (Work){ .driver = driver, .lock = ap_root_join(driver->root, AP_LOCK_PATH) };
     work->config = ap_inventory_load_config(driver->root, &local);
     if (!work->config && needs_config) {
         g_propagate_prefixed_error(error, g_steal_pointer(&local), "bad configuration: ");

@@ -2,18 +2,22 @@
 /* The journal, for programs whose standard error nobody sees when they succeed. */
 #include "node_device/ap_log.h"
 
+#include "util/ap_text.h"
+
 
 static void
 write_fields(const char *message, const char *code, const char *mdev, const char *guest,
              const char *apqn)
 {
+    g_autofree char *message_escaped = ap_text_escape_lines(message);
+    g_autofree char *guest_escaped = ap_text_escape(guest ? guest : "");
     const GLogField fields[] = {
-        { "MESSAGE", message, -1 },
+        { "MESSAGE", message_escaped, -1 },
         { "PRIORITY", "4", -1 },
         { "SYSLOG_IDENTIFIER", "libvirt-ap", -1 },
         { "CODE", code ? code : "", -1 },
         { "MDEV", mdev ? mdev : "", -1 },
-        { "GUEST", guest ? guest : "", -1 },
+        { "GUEST", guest_escaped, -1 },
         { "APQN", apqn ? apqn : "", -1 },
     };
 

@@ -122,6 +122,7 @@ check_pools(Judge *judge)
     ApMask control;
     g_autofree char *control_text = NULL;
     g_autofree char *first = NULL;
+    g_autofree char *name = ap_text_printable(judge->def->name);
     guint position = 0;
     ApApqn apqn;
 
@@ -135,16 +136,14 @@ check_pools(Judge *judge)
         report_mismatch(judge,
                         "the administrator of the host adds it to a [pool NAME] in "
                         AP_CONFIG_PATH,
-                        "no pool gives APQN %s to guest '%s'%s", first, judge->def->name,
-                        rest->str);
+                        "no pool gives APQN %s to guest '%s'%s", first, name, rest->str);
         return;
     }
     control_text = ap_mask_describe(&control);
     report_mismatch(judge,
                     "leave them out, or the administrator of the host adds them to "
                     "control-domains in its [pool NAME] in " AP_CONFIG_PATH,
-                    "no pool gives control of domains %s to guest '%s'", control_text,
-                    judge->def->name);
+                    "no pool gives control of domains %s to guest '%s'", control_text, name);
 }
 
 

@@ -13,6 +13,7 @@
 
 #include "node_device/sim/ap_sim.h"
 #include "qemu/qemu_ap_session.h"
+#include "util/ap_print.h"
 
 /* The command line. */
 typedef struct {
@@ -92,7 +93,7 @@ run_in_child(const Call *call, const ApDomainDef *def, int daemon_pid)
         g_autoptr(GError) error = NULL;
 
         if (!run_call(call, def, daemon_pid, &error))
-            fprintf(stderr, "warning: %s\n", error->message);
+            ap_print_error("warning: %s\n", error->message);
         fflush(stderr);
         _exit(0);
     }
@@ -117,7 +118,7 @@ run(const Call *call, const char *text, gsize length)
         return def ? run_in_child(call, def, daemon_pid) : 0;
     if (def && run_call(call, def, daemon_pid, &error))
         return 0;
-    fprintf(stderr, "%s\n", error->message);
+    ap_print_error("%s\n", error->message);
     return 1;
 }
 
@@ -137,13 +138,13 @@ main(int argc, char **argv)
         argc -= 2;
     }
     if (argc < 5) {
-        fprintf(stderr, "libvirt-ap-hook runs this program\n");
+        ap_print_error("libvirt-ap-hook runs this program\n");
         return 2;
     }
     call.operation = argv[2];
     call.suboperation = argv[3];
     if (g_file_get_contents("/dev/stdin", &text, &length, &error))
         return run(&call, text, length);
-    fprintf(stderr, "%s\n", error->message);
+    ap_print_error("%s\n", error->message);
     return may_refuse(&call) ? 1 : 0;
 }

@@ -14,6 +14,7 @@
 #include "qemu/qemu_ap_guest.h"
 #include "util/ap_error.h"
 #include "util/ap_lock.h"
+#include "util/ap_print.h"
 
 /* How long anything but waiting for the lock may take, in seconds; SIGALRM then ends the hook,
  * which is a no. Removing an mdev may take AP_KERNEL_REMOVE_TIMEOUT_MS. */
@@ -81,7 +82,7 @@ load_config_or_default(const QemuApSession *session)
 static void
 warn(const QemuApSession *session, const char *mdev, const char *message)
 {
-    fprintf(stderr, "warning: %s\n", message);
+    ap_print_error("warning: %s\n", message);
     if (ap_root_is_host(session->root))
         ap_log_warning(session->def->name, mdev, message);
 }
@@ -122,7 +123,7 @@ conclude(const QemuApSession *session, GPtrArray *findings, GError **error)
         const ApFinding *finding = findings->pdata[i];
         g_autofree char *text = ap_finding_to_text(finding);
 
-        fprintf(stderr, "warning: %s\n", text);
+        ap_print_error("warning: %s\n", text);
         if (ap_root_is_host(session->root))
             ap_log_finding(finding);
     }

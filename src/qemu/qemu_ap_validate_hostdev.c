@@ -146,9 +146,12 @@ qemu_ap_validate_hostdevs(const ApDomainDef *def, GPtrArray *faults)
         if (!ap_domain_hostdev_is_ap(hostdev))
             continue;
         validate_ap(def, hostdev, faults);
-        if (++n == 2)
+        if (++n == 2) {
+            g_autofree char *name = ap_text_printable(def->name);
+
             qemu_ap_fault(faults, AP_CODE_TOO_MANY, QEMU_AP_BY_LIBVIRT, hostdev->line,
                           "put all its queues into one matrix",
-                          "a second vfio-ap <hostdev>; guest '%s' can have one", def->name);
+                          "a second vfio-ap <hostdev>; guest '%s' can have one", name);
+        }
     }
 }

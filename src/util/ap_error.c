@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define PRINTABLE_MAX 64
-
 /* Indexed by ApErrorCode. */
 static const struct {
     const char *name;
@@ -56,24 +54,4 @@ ap_error_hint(const GError *error)
     const char *newline = strchr(error->message, '\n');
 
     return newline ? newline + 1 : "";
-}
-
-
-char *
-ap_text_printable(const char *text)
-{
-    g_autofree char *utf8 = g_utf8_make_valid(text, strnlen(text, 4 * PRINTABLE_MAX));
-    GString *result = g_string_new(NULL);
-    guint n = 0;
-
-    for (const char *p = utf8; *p; p = g_utf8_next_char(p)) {
-        gunichar c = g_utf8_get_char(p);
-
-        if (n++ == PRINTABLE_MAX) {
-            g_string_append(result, "...");
-            break;
-        }
-        g_string_append_unichar(result, g_unichar_isprint(c) && c != 0xfffd ? c : '?');
-    }
-    return g_string_free(result, FALSE);
 }

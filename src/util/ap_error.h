@@ -5,6 +5,8 @@
 
 #include <glib.h>
 
+#include "util/ap_text.h"
+
 /**
  * ApErrorCode:
  * @AP_ERROR_NUMBER: text that should be a number or an APQN is not one
@@ -87,15 +89,3 @@ ap_error_message(const GError *error);
  */
 const char *
 ap_error_hint(const GError *error);
-
-/**
- * ap_text_printable:
- * @text: text from outside
- *
- * Makes foreign text fit for a message: control characters and bytes that are not UTF-8 become
- * '?', and after 64 characters it is cut with "...".
- *
- * Returns: the text; the caller frees it.
- */
-char *
-ap_text_printable(const char *text);

@@ -44,8 +44,11 @@ ap_root_new(const char *path, GError **error)
     ApRoot *root;
 
     if (fd < 0) {
-        g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot use '%s' as root: %s", path,
-                    strerror(errno));
+        int errnum = errno;
+        g_autofree char *escaped = ap_text_escape(path);
+
+        g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot use '%s' as root: %s", escaped,
+                    strerror(errnum));
         return NULL;
     }
     root = g_new0(ApRoot, 1);
@@ -81,11 +84,20 @@ ap_root_get_path(const ApRoot *root)
 
 
 char *
-ap_root_describe(const ApRoot *root, const char *path)
+ap_root_join(const ApRoot *root, const char *path)
 {
     if (ap_root_is_host(root))
         return g_strdup(path);
     return g_strconcat(root->path, path, NULL);
+}
+
+
+char *
+ap_root_describe(const ApRoot *root, const char *path)
+{
+    g_autofree char *full = ap_root_join(root, path);
+
+    return ap_text_escape(full);
 }
 
 

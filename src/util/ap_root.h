@@ -56,11 +56,23 @@ ap_root_get_path(const ApRoot *root);
  * @root: a root
  * @path: a path inside the root, absolute
  *
- * Returns: the path for messages, the root's own in front of it unless that is "/"; the caller
- *   frees it.
+ * Returns: the path for messages, the root's own in front of it unless that is "/", as
+ *   ap_text_escape() leaves it; the caller frees it.
  */
 char *
 ap_root_describe(const ApRoot *root, const char *path);
+
+/**
+ * ap_root_join:
+ * @root: a root
+ * @path: a path inside the root, absolute
+ *
+ * For what is to be written: who reads takes ap_root_read(), which resolves links inside the root.
+ *
+ * Returns: the path with the root's own in front of it; the caller frees it.
+ */
+char *
+ap_root_join(const ApRoot *root, const char *path);
 
 /**
  * ap_root_read:

@@ -413,10 +413,28 @@ def check_hints(tree):
             yield name, line, f"`{hint}`: an unknown program"
 
 
+# Who may print: the printer, and the first programs of callout and hook, which are linked with
+# nothing that escapes and say only what stands in them.
+PRINTERS = ("src/util/ap_print.c", "src/node_device/callout/ap_callout_front.c",
+            "src/qemu/qemu_ap_hook.c")
+PRINTING = (r"(?<![\w.>])(?:v?f?printf|v?dprintf|puts|fputs|putc|putchar|fputc|fwrite|perror|psignal"
+            r"|g_print|g_printerr|g_message|g_warning|g_info|g_debug)\s*\("
+            r"|\bwritev?\s*\(\s*(?:1|2|STDOUT_FILENO|STDERR_FILENO)\b")
+
+
+def check_printers(tree):
+    """All text goes through ap_print(), which escapes what a terminal must not see."""
+    for name, text in tree.under(["src/", "tools/"], ".c", ".h"):
+        if name in PRINTERS:
+            continue
+        for line, found in lines_matching(code_of(text), PRINTING):
+            yield name, line, f"{found}): wanted ap_print(), ap_print_error() or ap_print_json()"
+
+
 RULES = {"numbers": check_numbers, "goto": check_goto, "leftovers": check_leftovers,
          "licence": check_licence, "docs": check_docs, "layers": check_layers,
          "format": check_format, "places": check_places, "codes": check_codes,
-         "hints": check_hints, "rules": check_rules,
+         "hints": check_hints, "rules": check_rules, "printers": check_printers,
          "rooms": check_rooms}
 
 

@@ -48,32 +48,6 @@ test_a_hint_follows_the_first_line(void)
 }
 
 
-static void
-test_foreign_text_cannot_spoil_a_message(void)
-{
-    static const struct {
-        const char *text;
-        const char *printable;
-    } cases[] = {
-        { "", "" },
-        { "guest one", "guest one" },
-        { "a\nb\033[31mc\tq", "a?b?[31mc?q" },
-        { "\xff\xfe", "??" },
-        { "Füße", "Füße" },
-        { "0123456789012345678901234567890123456789012345678901234567890123",
-          "0123456789012345678901234567890123456789012345678901234567890123" },
-        { "01234567890123456789012345678901234567890123456789012345678901234",
-          "0123456789012345678901234567890123456789012345678901234567890123..." },
-    };
-
-    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autofree char *printable = ap_text_printable(cases[i].text);
-
-        g_assert_cmpstr(printable, ==, cases[i].printable);
-    }
-}
-
-
 int
 main(int argc, char **argv)
 {
@@ -81,7 +55,5 @@ main(int argc, char **argv)
     g_test_add_func("/error/each-code-has-a-name-and-an-exit-code",
                     test_each_code_has_a_name_and_an_exit_code);
     g_test_add_func("/error/a-hint-follows-the-first-line", test_a_hint_follows_the_first_line);
-    g_test_add_func("/error/foreign-text-cannot-spoil-a-message",
-                    test_foreign_text_cannot_spoil_a_message);
     return g_test_run();
 }

@@ -14,6 +14,7 @@
 #include "node_device/txn/ap_txn.h"
 #include "util/ap_error.h"
 #include "util/ap_lock.h"
+#include "util/ap_print.h"
 #include "util/ap_program.h"
 
 /* How long anything but waiting for the lock may take, in seconds; SIGALRM then ends the judge,
@@ -33,7 +34,7 @@ typedef struct {
 static int
 fail(const GError *error)
 {
-    fprintf(stderr, "%s\n", error->message);
+    ap_print_error("%s\n", error->message);
     return 1;
 }
 
@@ -79,7 +80,7 @@ print_finding(const Session *session, const ApFinding *finding)
 {
     g_autofree char *text = ap_finding_to_text(finding);
 
-    fprintf(stderr, "%s%s\n", finding->severity == AP_SEVERITY_WARN ? "warning: " : "", text);
+    ap_print_error("%s%s\n", finding->severity == AP_SEVERITY_WARN ? "warning: " : "", text);
     if (finding->severity == AP_SEVERITY_WARN && ap_root_is_host(session->root))
         ap_log_finding(finding);
 }
@@ -110,8 +111,8 @@ is_defined_twice(Session *session)
 
     if (strcmp(session->call->action, "define") != 0 || ap_root_is_missing(session->root, path))
         return FALSE;
-    fprintf(stderr, "mdev %s is defined already\n  change it with `mdevctl modify`\n",
-            session->uuid);
+    ap_print_error("mdev %s is defined already\n  change it with `mdevctl modify`\n",
+                   session->uuid);
     return TRUE;
 }
 
@@ -187,7 +188,7 @@ print_attributes(Session *session)
     g_autofree char *text = mdev ? ap_mdevctl_json_format_attrs(&mdev->matrix) : NULL;
 
     if (text)
-        printf("%s\n", text);
+        ap_print("%s\n", text);
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
@@ -216,7 +217,7 @@ load_config(Session *session, gboolean must_be_good, GError **error)
         g_propagate_prefixed_error(error, g_steal_pointer(&local), "bad configuration: ");
         return FALSE;
     }
-    fprintf(stderr, "warning: bad configuration: %s\n", local->message);
+    ap_print_error("warning: bad configuration: %s\n", local->message);
     session->config = ap_config_new();
     return TRUE;
 }

@@ -10,6 +10,7 @@
 #include "node_device/callout/ap_callout_options.h"
 #include "util/ap_file.h"
 #include "util/ap_pid.h"
+#include "util/ap_print.h"
 
 
 int
@@ -23,12 +24,12 @@ main(int argc, char **argv)
 
     if (argc < 2 || !ap_pid_parse(argv[1], &owner) ||
         !ap_callout_options_parse(argc - 1, argv + 1, &options)) {
-        fprintf(stderr, "libvirt-ap-callout runs this program\n");
+        ap_print_error("libvirt-ap-callout runs this program\n");
         return 2;
     }
     errnum = ap_file_read_all(STDIN_FILENO, AP_CALLOUT_INPUT_MAX, input);
     if (errnum != 0) {
-        fprintf(stderr, "cannot read standard input: %s\n", strerror(errnum));
+        ap_print_error("cannot read standard input: %s\n", strerror(errnum));
         return 1;
     }
     call = (ApCalloutCall){

@@ -6,6 +6,7 @@
 
 #include "node_device/inventory/ap_guests.h"
 #include "node_device/inventory/ap_problem.h"
+#include "util/ap_print.h"
 
 
 int
@@ -18,16 +19,16 @@ main(int argc, char **argv)
     g_autofree char *text = NULL;
 
     if (argc != 3 || strcmp(argv[1], "--root") != 0) {
-        fprintf(stderr, "usage: libvirt-ap-guests --root DIR\n");
+        ap_print_error("usage: libvirt-ap-guests --root DIR\n");
         return 2;
     }
     root = ap_root_new(argv[2], &error);
     if (!root) {
-        fprintf(stderr, "%s\n", error->message);
+        ap_print_error("%s\n", error->message);
         return 4;
     }
     guests = ap_guests_load(root, problems);
     text = ap_guests_to_json(guests, problems);
-    printf("%s\n", text);
+    ap_print_json(text);
     return fflush(stdout) == 0 ? 0 : 4;
 }

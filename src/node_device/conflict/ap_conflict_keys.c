@@ -24,7 +24,7 @@ report_former(ApJudge *judge, const Former *former)
                           ap_judge_say(&former->apqns,
                                        "was last used by guest '%s', and no reset clears master "
                                        "keys",
-                                       known ? known->name : former->guest->name),
+                                       known ? known->name : gone->name),
                           g_strdup("clear or replace its master keys, unless both guests are to "
                                    "share them"));
 }

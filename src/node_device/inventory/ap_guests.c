@@ -14,7 +14,7 @@ ap_guest_new(const char *name, const char *uuid, const char *state)
 {
     ApGuest *guest = g_new0(ApGuest, 1);
 
-    guest->name = g_strdup(name);
+    guest->name = strchr(name, '\n') ? ap_text_escape(name) : g_strdup(name);
     guest->uuid = g_strdup(uuid);
     guest->state = g_strdup(state);
     guest->mdevs = g_ptr_array_new_with_free_func(g_free);

@@ -84,6 +84,9 @@ ap_guests_from_json(const char *text, GPtrArray *problems);
  * @uuid: (nullable): its UUID
  * @state: its state
  *
+ * A name with a line break, which libvirt refuses, is kept as ap_text_escape() leaves it: messages
+ * have lines of their own.
+ *
  * Returns: a guest without mdevs; the caller frees it with ap_guest_free().
  */
 ApGuest *

@@ -35,9 +35,10 @@ read_domain(Loader *loader, ApDir *dir, const char *dir_path, const char *name)
     if (text) {
         def = ap_domain_xml_parse(text, length, &error);
         if (!def) {
-            g_autofree char *full = ap_root_describe(loader->root, dir_path);
+            g_autofree char *path = g_build_filename(dir_path, name, NULL);
+            g_autofree char *full = ap_root_describe(loader->root, path);
 
-            g_prefix_error(&error, "%s/%s: ", full, name);
+            g_prefix_error(&error, "%s: ", full);
         }
     }
     /* A guest that is undefined or ends while we look is no problem. */

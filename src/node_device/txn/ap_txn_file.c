@@ -48,9 +48,9 @@ make_place(const ApRoot *root, const char *name)
     Place place = { .root = root, .name = name };
 
     place.aside_name = g_strdup_printf("%s/.%s.libvirt-ap", dir, base);
-    place.path = ap_root_describe(root, name);
+    place.path = ap_root_join(root, name);
     place.dir = g_path_get_dirname(place.path);
-    place.aside = ap_root_describe(root, place.aside_name);
+    place.aside = ap_root_join(root, place.aside_name);
     place.undo = g_strdup_printf("%s.undo", place.aside);
     return place;
 }

@@ -191,8 +191,8 @@ write_journal(ApTxn *txn, const char *new_path, const char *path)
 gboolean
 ap_txn_journal_open(ApTxn *txn, GError **error)
 {
-    g_autofree char *path = ap_root_describe(txn->root, AP_TXN_JOURNAL);
-    g_autofree char *new_path = ap_root_describe(txn->root, JOURNAL_NEW);
+    g_autofree char *path = ap_root_join(txn->root, AP_TXN_JOURNAL);
+    g_autofree char *new_path = ap_root_join(txn->root, JOURNAL_NEW);
     g_autofree char *dir = g_path_get_dirname(path);
     int errnum;
 
@@ -214,7 +214,7 @@ ap_txn_journal_open(ApTxn *txn, GError **error)
 gboolean
 ap_txn_journal_close(ApTxn *txn, GError **error)
 {
-    g_autofree char *path = ap_root_describe(txn->root, AP_TXN_JOURNAL);
+    g_autofree char *path = ap_root_join(txn->root, AP_TXN_JOURNAL);
 
     if (unlink(path) < 0 && errno != ENOENT)
         return set_io_error(error, "remove", path, errno);
@@ -420,8 +420,8 @@ read_journal(ApTxn *txn, const char *path, GError **error)
 ApTxn *
 ap_txn_journal_load(const ApRoot *root, ApKernel *kernel, GError **error)
 {
-    g_autofree char *path = ap_root_describe(root, AP_TXN_JOURNAL);
-    g_autofree char *new_path = ap_root_describe(root, JOURNAL_NEW);
+    g_autofree char *path = ap_root_join(root, AP_TXN_JOURNAL);
+    g_autofree char *new_path = ap_root_join(root, JOURNAL_NEW);
     g_autoptr(ApTxn) txn = ap_txn_new(root, kernel, "");
     gboolean is_open;
 
