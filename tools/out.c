@@ -225,11 +225,14 @@ out_guest(JsonObject *object, const ApGuest *guest)
 void
 out_finding(JsonObject *object, const ApFinding *finding)
 {
+    ApApqnSet apqns;
+
+    ap_finding_get_apqns(finding, &apqns);
     json_object_object_add(object, "code", out_string(ap_code_to_string(finding->code)));
     json_object_object_add(object, "severity",
                            out_string(ap_severity_to_string(finding->severity)));
     json_object_object_add(object, "phase", out_string(ap_phase_to_string(finding->phase)));
-    json_object_object_add(object, "apqns", out_apqns(&finding->apqns));
+    json_object_object_add(object, "apqns", out_apqns(&apqns));
     json_object_object_add(object, "mdev", out_string(finding->mdev));
     json_object_object_add(object, "guest", out_string(finding->guest));
     json_object_object_add(object, "guest_state", out_string(finding->guest_state));

@@ -28,11 +28,14 @@ write_fields(const char *message, const char *code, const char *mdev, const char
 void
 ap_log_finding(const ApFinding *finding)
 {
+    g_autofree char *first = NULL;
     guint position = 0;
     ApApqn apqn = { 0 };
-    g_autofree char *first =
-        ap_apqn_set_next(&finding->apqns, &position, &apqn) ? ap_apqn_to_string(apqn) : NULL;
+    ApApqnSet set;
 
+    ap_finding_get_apqns(finding, &set);
+    if (ap_apqn_set_next(&set, &position, &apqn))
+        first = ap_apqn_to_string(apqn);
     write_fields(finding->message, ap_code_to_string(finding->code), finding->mdev, finding->guest,
                  first);
 }

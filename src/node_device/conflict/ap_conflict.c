@@ -45,7 +45,7 @@ add_finding(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *a
     finding->severity = severity;
     finding->phase = judge->phase;
     if (apqns)
-        finding->apqns = *apqns;
+        ap_finding_set_apqns(finding, apqns);
     finding->mdev = g_strdup(judge->candidate->uuid);
     finding->guest = g_strdup(guest ? guest->name : NULL);
     finding->guest_state = g_strdup(guest ? guest->state : NULL);

@@ -5,11 +5,12 @@
 #include <string.h>
 
 
-static void
-finding_free(gpointer data)
+void
+ap_finding_free(ApFinding *finding)
 {
-    ApFinding *finding = data;
-
+    if (!finding)
+        return;
+    g_free(finding->rectangles);
     g_free(finding->mdev);
     g_free(finding->guest);
     g_free(finding->guest_state);
@@ -25,7 +26,52 @@ finding_free(gpointer data)
 GPtrArray *
 ap_finding_list_new(void)
 {
-    return g_ptr_array_new_with_free_func(finding_free);
+    return g_ptr_array_new_with_free_func((GDestroyNotify)ap_finding_free);
+}
+
+
+/* Adds the adapter to the rectangle with these domains; FALSE if there is none. */
+static gboolean
+widen(GArray *rectangles, guint adapter, const ApMask *domains)
+{
+    for (guint i = rectangles->len; i > 0; i--) {
+        ApRectangle *rectangle = &g_array_index(rectangles, ApRectangle, i - 1);
+
+        if (!ap_mask_equal(&rectangle->domains, domains))
+            continue;
+        ap_mask_set(&rectangle->adapters, adapter);
+        return TRUE;
+    }
+    return FALSE;
+}
+
+
+void
+ap_finding_set_apqns(ApFinding *finding, const ApApqnSet *set)
+{
+    g_autoptr(GArray) rectangles = g_array_new(FALSE, TRUE, sizeof(ApRectangle));
+
+    for (guint a = 0; a <= AP_ID_MAX; a++) {
+        ApRectangle rectangle = { .domains = set->domains[a] };
+
+        if (ap_mask_is_empty(&rectangle.domains) || widen(rectangles, a, &rectangle.domains))
+            continue;
+        ap_mask_set(&rectangle.adapters, a);
+        g_array_append_val(rectangles, rectangle);
+    }
+    g_free(finding->rectangles);
+    finding->n_rectangles = rectangles->len;
+    finding->rectangles = g_memdup2(rectangles->data, rectangles->len * sizeof(ApRectangle));
+}
+
+
+void
+ap_finding_get_apqns(const ApFinding *finding, ApApqnSet *ret_set)
+{
+    memset(ret_set, 0, sizeof(*ret_set));
+    for (guint i = 0; i < finding->n_rectangles; i++)
+        ap_apqn_set_add(ret_set, &finding->rectangles[i].adapters,
+                        &finding->rectangles[i].domains);
 }
 
 
@@ -154,7 +200,7 @@ ap_finding_list_settle(GPtrArray *findings)
                 *rival = *finding;
                 *finding = swap;
             }
-            finding_free(finding);
+            ap_finding_free(finding);
             merged = TRUE;
         }
         if (merged) {
@@ -190,13 +236,20 @@ ap_finding_list_severity(const GPtrArray *findings)
 gboolean
 ap_finding_is_known(const ApFinding *finding, const GPtrArray *before)
 {
+    ApApqnSet apqns;
+
+    ap_finding_get_apqns(finding, &apqns);
     for (guint i = 0; i < before->len; i++) {
         const ApFinding *old = before->pdata[i];
+        ApApqnSet old_apqns;
 
-        if (old->code == finding->code && old->severity >= finding->severity &&
+        if (old->code != finding->code)
+            continue;
+        ap_finding_get_apqns(old, &old_apqns);
+        if (old->severity >= finding->severity &&
             g_strcmp0(old->other_mdev, finding->other_mdev) == 0 &&
             g_strcmp0(old->other_guest, finding->other_guest) == 0 &&
-            ap_apqn_set_is_subset(&finding->apqns, &old->apqns) &&
+            ap_apqn_set_is_subset(&apqns, &old_apqns) &&
             (!has_own_message(finding->code) || strcmp(old->message, finding->message) == 0))
             return TRUE;
     }

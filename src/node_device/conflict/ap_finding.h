@@ -6,11 +6,24 @@
 #include "util/ap_matrix.h"
 
 /**
+ * ApRectangle:
+ * @adapters: some adapters
+ * @domains: some domains
+ *
+ * The APQNs of their product.
+ */
+typedef struct {
+    ApMask adapters;
+    ApMask domains;
+} ApRectangle;
+
+/**
  * ApFinding:
  * @code: what is wrong
  * @severity: warn or reject
  * @phase: in which phase it was found
- * @apqns: the APQNs concerned
+ * @rectangles: the APQNs concerned; see ap_finding_get_apqns()
+ * @n_rectangles: how many rectangles they are
  * @mdev: (nullable): the mdev that was judged
  * @guest: (nullable): its guest
  * @guest_state: (nullable): that guest's state, as virsh prints it
@@ -24,7 +37,8 @@ typedef struct {
     ApCode code;
     ApSeverity severity;
     ApPhase phase;
-    ApApqnSet apqns;
+    ApRectangle *rectangles;
+    guint n_rectangles;
     char *mdev;
     char *guest;
     char *guest_state;
@@ -34,6 +48,32 @@ typedef struct {
     char *message;
     char *hint;
 } ApFinding;
+
+/**
+ * ap_finding_free:
+ * @finding: (nullable): a finding
+ */
+void
+ap_finding_free(ApFinding *finding);
+
+/**
+ * ap_finding_set_apqns:
+ * @finding: a finding
+ * @set: the APQNs concerned
+ *
+ * An audit can find a million things, and ApApqnSet has 8 KiB: what is kept is the rectangles that
+ * the set is made of, mostly one.
+ */
+void
+ap_finding_set_apqns(ApFinding *finding, const ApApqnSet *set);
+
+/**
+ * ap_finding_get_apqns:
+ * @finding: a finding
+ * @ret_set: (out caller-allocates): the APQNs concerned
+ */
+void
+ap_finding_get_apqns(const ApFinding *finding, ApApqnSet *ret_set);
 
 /**
  * ap_finding_list_new:

@@ -152,11 +152,13 @@ static void
 append_finding(GString *text, const ApFinding *finding)
 {
     guint position = 0;
+    ApApqnSet set;
     ApApqn apqn;
 
+    ap_finding_get_apqns(finding, &set);
     g_string_append_printf(text, "%s %s ", ap_severity_to_string(finding->severity),
                            ap_code_to_string(finding->code));
-    while (ap_apqn_set_next(&finding->apqns, &position, &apqn)) {
+    while (ap_apqn_set_next(&set, &position, &apqn)) {
         g_autofree char *name = ap_apqn_to_string(apqn);
 
         g_string_append_printf(text, "%s ", name);
@@ -263,9 +265,11 @@ test_random_rectangles_share_what_a_plain_count_says(Fixture *f, gconstpointer d
         findings = ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_LIVE));
         for (guint i = 0; i < findings->len; i++) {
             const ApFinding *finding = findings->pdata[i];
+            ApApqnSet set;
 
+            ap_finding_get_apqns(finding, &set);
             if (finding->code == AP_CODE_IN_USE)
-                n -= ap_apqn_set_count(&finding->apqns);
+                n -= ap_apqn_set_count(&set);
         }
         g_assert_cmpuint(n, ==, 0);
     }
@@ -331,7 +335,8 @@ test_an_audit_tells_a_pair_once(Fixture *f, gconstpointer data)
     g_assert_cmpstr(finding->mdev, ==, A);
     g_assert_cmpstr(finding->other_mdev, ==, B);
     g_assert_cmpint(finding->code, ==, AP_CODE_IN_USE);
-    assert_apqns(&finding->apqns, "05.0004");
+    ap_finding_get_apqns(finding, &set);
+    assert_apqns(&set, "05.0004");
 }
 
 

@@ -140,15 +140,17 @@ test_what_was_there_before_is_known(void)
     ApMask adapters = make_mask("5");
     ApMask domains = make_mask("4,71");
     ApFinding *finding = make_finding(&row);
+    ApApqnSet apqns = { 0 };
 
     g_ptr_array_add(now, finding);
-    ap_apqn_set_add(&finding->apqns, &adapters, &domains);
+    ap_apqn_set_add(&apqns, &adapters, &domains);
+    ap_finding_set_apqns(finding, &apqns);
     for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
         g_autoptr(GPtrArray) before = ap_finding_list_new();
         ApFinding *old = make_finding(&others[i]);
 
         g_ptr_array_add(before, old);
-        old->apqns = finding->apqns;
+        ap_finding_set_apqns(old, &apqns);
         g_test_message("%s", others[i].message);
         g_assert_false(ap_finding_is_known(finding, before));
         old->code = finding->code;
@@ -158,7 +160,7 @@ test_what_was_there_before_is_known(void)
         old->other_mdev = g_strdup("b");
         old->other_guest = g_strdup("y");
         g_assert_true(ap_finding_is_known(finding, before));
-        ap_mask_clear(&old->apqns.domains[5], 71);
+        ap_mask_clear(&old->rectangles[0].domains, 71);
         g_assert_false(ap_finding_is_known(finding, before));
     }
 }
