@@ -318,6 +318,7 @@ test_an_audit_tells_a_pair_once(Fixture *f, gconstpointer data)
     g_autoptr(ApInventory) inventory = make_inventory(f, mdevs);
     g_autoptr(GPtrArray) findings = NULL;
     const ApFinding *finding = NULL;
+    ApApqnSet set;
     guint n = 0;
 
     (void)data;
