@@ -32,7 +32,7 @@ class Cases:
         result = self.define(self.version, B, [5], [4, 0x47])
         self.assert_refused(
             result,
-            f"{NAME}: APQN 05.0047 (adapter 5, domain 71) belongs to mdev {A} of guest "
+            f"{NAME}: APQN 05.0047 (adapter 5, domain 71) is defined for mdev {A} of guest "
             "'payroll' (shut off)\n  free on adapter 5: domains 0x04, 0x06, 0x2a\n")
         self.assertEqual(self.host.defined(), [A])
         self.assert_free()

@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable=wrong-import-position
 from harness import world
 from harness.callout import CALLOUT, ENVIRONMENT, NAME, WorldTest, argv, call
-from harness.host import DEFINITIONS, LOCK, MATRIX, config_line, definition, mask, uuid
+from harness.host import DEFINITIONS, LOCK, MATRIX, RULE, config_line, definition, mask, uuid
 
 A, B, C, D = uuid(0xa), uuid(0xb), uuid(0xc), uuid(0xd)
 CONFIG = "etc/libvirt-ap/libvirt-ap.conf"
@@ -52,6 +52,14 @@ class ModifyTest(WorldTest):
         self.assert_passed(self.modify([5], [4]))
         self.assert_passed(self.modify([5], [4], auto=True))
         self.assert_refused(self.modify([5], [4, 6]), f"mdev {B}")
+
+    def test_known_is_what_was_there_not_what_looks_alike(self):
+        self.host.write("sys/bus/ap/ap_max_domain_id", "84\n")
+        self.host.write(CONFIG, "[severity define]\nbeyond-limit=reject\n")
+        self.host.define(A, [5], [4], [200, 202])
+        self.assert_passed(self.modify([5], [4], [200]))
+        self.assert_passed(self.modify([5], [6], [200, 202]))
+        self.assert_refused(self.modify([5], [4], [200, 201]), "0xc8-0xc9")
 
     def test_manual_is_never_refused(self):
         self.host.activate(B, [5], [4])
@@ -150,7 +158,82 @@ class HostTest(WorldTest):
                        "../../../../bus/ap/drivers/cex4queue")
         self.assert_refused(call("pre", "start", A, definition([5], [4])), "05.0004", "host")
         self.assert_passed(call("pre", "define", A, definition([5], [4])))
-        self.assert_refused(call("pre", "define", A, definition([5], [4], auto=True)), "05.0004")
+
+
+class BootTest(WorldTest):
+    """What is newly to start at boot is judged by what holds then."""
+
+    def masks_at_boot(self, apmask, aqmask):
+        self.host.write(RULE, f'ATTR{{../../bus/ap/apmask}}="{mask(apmask)}"\n'
+                              f'ATTR{{../../bus/ap/aqmask}}="{mask(aqmask)}"\n')
+
+    def test_what_the_rule_gives_to_the_host_does_not_start(self):
+        self.masks_at_boot([5], [4])
+        self.assert_passed(call("pre", "define", A, definition([5], [4])))
+        self.assert_refused(call("pre", "define", A, definition([5], [4], auto=True)),
+                            "05.0004 (adapter 5, domain 4) is the host's after the next boot",
+                            f"\n  /{RULE} leaves it to the host")
+        self.assert_passed(call("pre", "define", A, definition([5], [6], auto=True)))
+
+    def test_without_a_rule_the_kernel_leaves_everything_to_the_host(self):
+        self.host.path(RULE).unlink()
+        self.assert_refused(call("pre", "define", A, definition([5], [4], auto=True)),
+                            "no udev rule and no parameter in /proc/cmdline sets masks")
+
+    def test_a_rule_that_is_not_understood_is_a_veto(self):
+        for text in ('ATTR{../../bus/ap/apmask}="none"\n',
+                     'RUN+="/bin/sh -c \'echo 0x0 > /sys/bus/ap/apmask\'"\n'):
+            self.host.write(RULE, text)
+            self.assert_refused(call("pre", "define", A, definition([5], [4], auto=True)), RULE)
+            self.assert_passed(call("pre", "define", A, definition([5], [4])))
+
+    def test_active_or_not_two_of_one_queue_do_not_start(self):
+        self.host.define(B, [5], [4], auto=True)
+        self.host.activate(A, [5], [4])
+        self.assert_passed(call("pre", "define", A, definition([5], [4])))
+        for text in (definition([5], [4], auto=True), definition(auto=True)):
+            self.assert_refused(call("pre", "define", A, text),
+                                f"05.0004 (adapter 5, domain 4) is defined for mdev {B}")
+        self.host.define(A, [5], [4])
+        self.assert_refused(call("pre", "modify", A, definition([5], [4], auto=True)), B)
+
+    def test_active_or_not_the_masks_count(self):
+        self.masks_at_boot([5], [4])
+        self.host.activate(A, [5], [4])
+        self.assert_refused(call("pre", "define", A, definition(auto=True)), RULE)
+        self.host.define(A, [5], [4])
+        self.assert_refused(call("pre", "modify", A, definition([5], [4], auto=True)), RULE)
+
+    def test_what_starts_at_boot_already_stays_repairable(self):
+        self.masks_at_boot([5], [4])
+        self.host.define(B, [5], [4], auto=True)
+        self.host.define(A, [5], [4, 6], auto=True)
+        self.assert_passed(call("pre", "modify", A, definition([5], [4, 6], [6], auto=True)))
+        self.assert_passed(call("pre", "modify", A, definition([5], [4], auto=True)))
+        self.masks_at_boot([5], [4, 0x47])
+        self.assert_refused(call("pre", "modify", A, definition([5], [4, 0x47], auto=True)),
+                            "05.0004 (adapter 5, domain 4) is the host's",
+                            "\n  05.0047 (adapter 5, domain 71) likewise\n")
+
+    def test_steps_that_pass_over_what_another_starts_with(self):
+        self.host.define(B, [5], [4], auto=True)
+        steps = json.loads(definition([5], [4], auto=True))
+        steps["attrs"] += [{"unassign_domain": "4"}, {"assign_domain": "6"}]
+        self.assert_refused(call("pre", "define", A, json.dumps(steps)),
+                            f"in between it takes a queue of mdev {B}, which starts at boot, too")
+        self.host.activate(A, [5], [6])
+        self.assert_refused(call("pre", "define", A, json.dumps(steps)), "in between")
+        steps["start"] = "manual"
+        self.assert_passed(call("pre", "define", A, json.dumps(steps)))
+
+    def test_a_guest_that_starts_at_boot_brings_its_matrix_up(self):
+        self.masks_at_boot([5], [4])
+        self.host.add_guest("payroll", A)
+        self.assert_passed(call("pre", "define", A, definition([5], [4])))
+        self.host.link("etc/libvirt/qemu/autostart/payroll.xml", "/etc/libvirt/qemu/payroll.xml")
+        self.assert_refused(call("pre", "define", A, definition([5], [4])),
+                            f"when guest 'payroll' is to start with mdev {A}")
+        self.assert_passed(call("pre", "define", B, definition([5], [4])))
 
 
 class LockTest(WorldTest):
@@ -262,7 +345,7 @@ class JournalTest(WorldTest):
         wanted = {"CODE": "defined-elsewhere", "MDEV": B, "GUEST": "payroll", "APQN": "05.0004",
                   "PRIORITY": "4", "SYSLOG_IDENTIFIER": "libvirt-ap"}
         self.assertEqual({key: entries[0].get(key) for key in wanted}, wanted)
-        self.assertIn("05.0004 (adapter 5, domain 4) belongs to", entries[0]["MESSAGE"])
+        self.assertIn("05.0004 (adapter 5, domain 4) is defined for", entries[0]["MESSAGE"])
 
     def test_what_is_allowed_leaves_nothing_there(self):
         self.assertEqual(self.receive(lambda: self.assert_passed(

@@ -129,10 +129,15 @@ class Host:
         return {p for p in pairs if p[0] in apmask and p[1] in aqmask}
 
     def owned_at_boot(self, pairs):
-        if not self.rule:
-            return self.owned(pairs)
-        masks = [apply_mask(self.rule.get(key, "+0")) for key in ("apmask", "aqmask")]
+        """Masks that no rule sets stay: the command line is not known. Full ones leave no queue to
+        a guest, since nobody keeps a driver_override."""
+        masks = [apply_mask(self.rule[key]) if key in self.rule else now
+                 for key, now in (("apmask", self.tree.apmask), ("aqmask", self.tree.aqmask))]
         return {p for p in pairs if p[0] in masks[0] and p[1] in masks[1]}
+
+    def boots(self, mdev):
+        """Whether somebody starts it at boot."""
+        return self.is_auto(mdev) or any(self.starts_at_boot(g) for g in self.guests_of(mdev))
 
     def visible(self, matrix):
         """One queue that is not bound to vfio_ap hides its adapter."""
@@ -156,13 +161,14 @@ class Host:
 class Judge:
     """One candidate in one phase."""
 
-    def __init__(self, host, matrix, mdev, phase, guest=None):
+    def __init__(self, host, matrix, mdev, phase, guest=None, is_audit=False):
         self.host, self.matrix, self.mdev, self.phase = host, matrix, mdev, phase
         users = host.guests_of(mdev)
         self.guest = guest or (users[0] if users else None)
         self.autostart = any(host.starts_at_boot(g) for g in ([guest] if guest else users))
         self.findings = []
         self.in_use = set()
+        self.is_audit = is_audit
 
     def add(self, code, apqns, define, start, guest, other=None, other_guest=None):
         severity = {"define": define, "guest": guest}.get(self.phase, start)
@@ -233,14 +239,11 @@ class Judge:
         elif not pairs:
             self.add("empty", [], None, None, "reject")
 
-    def queues(self, is_definition):
+    def queues(self):
         host, pairs = self.host, self.matrix.pairs
-        owned, at_boot = host.owned(pairs), set()
-        if is_definition and host.is_auto(self.mdev) and self.phase == "define":
-            at_boot = host.owned_at_boot(pairs)
-        if owned | at_boot:
-            self.add("host-owned", owned | at_boot, "reject" if at_boot else "warn", "reject",
-                     "reject")
+        owned = host.owned(pairs)
+        if owned:
+            self.add("host-owned", owned, "warn", "reject", "reject")
         installed = {p for p in pairs
                      if p[0] in host.tree.adapters and p[1] in host.tree.domains}
         visible = host.visible(self.matrix)
@@ -251,14 +254,38 @@ class Judge:
         if unusable:
             self.add("unusable", unusable, "warn", "warn", "warn")
 
-    def run(self, is_definition=False):
+    def boot(self):
+        """The definition is what starts at boot."""
+        host, mdev = self.host, self.mdev
+        starts = host.boots(mdev) if self.phase != "guest" else (
+            host.is_auto(mdev) or self.autostart)
+        if self.phase == "start" or mdev not in host.defined or not starts:
+            return
+        lost = host.owned_at_boot(Matrix(host.defined[mdev].options).pairs)
+        if lost:
+            self.add("lost-at-boot", lost, "warn" if self.is_audit else "reject", "warn", "warn")
+
+    def kept(self):
+        """What is active and what is defined."""
+        host, mdev = self.host, self.mdev
+        if self.phase not in ("live", "guest") or mdev not in host.active:
+            return
+        if mdev not in host.defined:
+            if self.guest:
+                self.add("not-kept", [], None, "warn", "warn")
+        elif len({(m.adapters, m.domains, m.control) for m in host.matrices(mdev)}) > 1:
+            self.add("differs", [], "warn", "warn", "warn")
+
+    def run(self):
         for other in self.host.mdevs():
             if other != self.mdev:
                 self.share_with(other)
         self.share_mdev()
         self.machine()
-        self.queues(is_definition)
+        self.queues()
         self.control()
+        self.boot()
+        self.kept()
         return self.findings
 
 
@@ -279,13 +306,13 @@ def settle(findings):
         SEVERITIES.index(f["severity"]), f["code"], *(f[key] or "" for key in order)))
 
 
-def judge_mdev(host, mdev, guest=None):
+def judge_mdev(host, mdev, guest=None, is_audit=False):
     """As it is active; else its definition, when it is made and when it starts."""
     is_active = mdev in host.active
     phases = (["live"] if is_active else ["define", "start"]) + (["guest"] if guest else [])
     matrix = host.matrices(mdev)[0]
     return [f for phase in phases
-            for f in Judge(host, matrix, mdev, phase, guest).run(not is_active)]
+            for f in Judge(host, matrix, mdev, phase, guest, is_audit).run()]
 
 
 def judge_guest(host, guest):
@@ -302,9 +329,9 @@ def audit(host):
     """Each pair is told once, by its smaller uuid; two guests of one mdev by the smaller name."""
     findings = []
     for mdev in host.mdevs():
-        findings += judge_mdev(host, mdev)
+        findings += judge_mdev(host, mdev, is_audit=True)
         if mdev in host.active and mdev in host.defined:
-            findings += Judge(host, host.matrices(mdev)[1], mdev, "define").run(True)
+            findings += Judge(host, host.matrices(mdev)[1], mdev, "define", is_audit=True).run()
     for guest in sorted(host.guests):
         findings += [f for f in judge_guest(host, guest) if f["phase"] == "guest"]
     for finding in findings:

@@ -19,6 +19,25 @@ def no_rule(h):
     h.remove(dh.RULE)
 
 
+def full_masks_now(h):
+    for name in ("apmask", "aqmask"):
+        h.write(f"sys/bus/ap/{name}", host.mask(range(256)) + "\n")
+
+
+def waits_for_event(h):
+    """chzdev's older rule, where zcrypt is in the initrd."""
+    h.write(dh.RULE, 'ACTION=="change", ENV{BINDINGS}=="complete", '
+                     f'ATTR{{../../bus/ap/apmask}}="{host.mask(())}", '
+                     f'ATTR{{../../bus/ap/aqmask}}="{host.mask(())}"\n')
+    h.write("usr/lib/dracut/dracut.conf.d/99-pkey.conf", 'add_drivers+=" zcrypt_cex4 "\n')
+
+
+def many_lose(h):
+    h.masks_at_boot([1], [4])
+    for n in range(2, 12):
+        h.define(host.uuid(n), [1], [4], auto=True)
+
+
 def unbind(h):
     h.remove("sys/devices/ap/card05/05.0047/driver")
 
@@ -52,8 +71,7 @@ def old_lock(h):
 def override(h):
     no_rule(h)
     h.masks_at_boot([1], [4])
-    for name in ("apmask", "aqmask"):
-        h.write(f"sys/bus/ap/{name}", host.mask(range(256)) + "\n")
+    full_masks_now(h)
     for queue in h.path("sys/devices/ap").glob("card*/*.*"):
         (queue / "driver_override").write_text("vfio_ap\n")
 
@@ -167,6 +185,24 @@ CASES = {
     "the next boot sets another mask": (
         lambda h: h.write("sys/bus/ap/apmask", host.mask([3, 7, 8]) + "\n"),
         "masks", "fault", "changes apmask:", "apmask=0x03,0x07-0x08 aqmask"),
+    "the rule has not acted": (full_masks_now, "masks", "fault",
+                               "has not acted since the boot, or is newer: apmask and aqmask are",
+                               "apmask=-0x00-0xff aqmask=-0x00-0xff --active"),
+    "the command line sets other masks": (
+        lambda h: [no_rule(h), h.write("proc/cmdline", "ap.apmask=0x0\n")],
+        "masks", "fault", "changes aqmask: /proc/cmdline", "--active"),
+    "the rule sets no mask": (
+        lambda h: h.write(dh.RULE, 'ATTR{../../bus/ap/apmask}="none"\n'),
+        "masks", "fault", "41-ap.rules: apmask: 'none' is not a mask", "mend the file"),
+    "the rule waits for what passes in the initrd": (
+        waits_for_event, "masks", "warn", "99-pkey.conf has zcrypt loaded",
+        'DEVPATH=="/bus/ap"'),
+    "a matrix loses its queues at the next boot": (
+        lambda h: h.masks_at_boot([1], [4]), "next-boot", "fault",
+        f"01.0004 (adapter 1, domain 4) is the host's after the next boot, when mdev {dh.UUID}",
+        "chzdev --type ap apmask=-0x01 --persistent"),
+    "many matrices lose their queues": (many_lose, "next-boot", "fault", "3 more lose queues",
+                                        "virt-ap check"),
     "masks and driver_override are mixed": (override, "mixed-binding", "fault", "41-ap.rules",
                                             "apmask=0-255"),
     "mdevctl is not installed": (lambda h: h.remove("usr/bin/mdevctl"),

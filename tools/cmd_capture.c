@@ -10,7 +10,6 @@
 #include <glib/gstdio.h>
 
 #include "conf/ap_domain_xml.h"
-#include "conf/ap_udev_rule.h"
 #include "node_device/doctor/ap_doctor.h"
 #include "node_device/inventory/ap_zkey.h"
 #include "out.h"
@@ -22,7 +21,8 @@
  * capture_mdev(). */
 static const char *const bus_attrs[] = {
     "ap_adapter_mask", "ap_control_domain_mask", "ap_usage_domain_mask", "ap_max_adapter_id",
-    "ap_max_domain_id", "apmask", "aqmask", "bindings", "features", "ap_domain", NULL,
+    "ap_max_domain_id", "apmask", "aqmask", "bindings", "bindings_complete_count", "features",
+    "ap_domain", NULL,
 };
 static const char *const card_attrs[] = {
     "type",   "hwtype",  "raw_hwtype", "ap_functions", "config",
@@ -33,8 +33,7 @@ static const char *const queue_attrs[] = {
 };
 static const char *const mdev_attrs[] = { "ap_config", "control_domains", NULL };
 static const char *const listed_attrs[] = { "matrix", "guest_matrix", NULL };
-static const char *const file_list[] = { AP_UDEV_RULE_PATH, AP_CONFIG_PATH, AP_LAST_GUESTS_PATH,
-                                         NULL };
+static const char *const file_list[] = { AP_CONFIG_PATH, AP_LAST_GUESTS_PATH, NULL };
 
 /* A capture while it is made. */
 typedef struct {

@@ -75,7 +75,7 @@ run(const CmdContext *context, char **args, GError **error)
                     "only root can read all that is looked at\n`sudo virt-ap doctor`");
         return CMD_FAILED;
     }
-    diagnoses = ap_doctor_examine(context->root);
+    diagnoses = ap_doctor_examine(context->root, cmd_load_guests, context->root);
     if (count(diagnoses, AP_DOCTOR_OK) + count(diagnoses, AP_DOCTOR_WARN) +
             count(diagnoses, AP_DOCTOR_FAULT) == 0) {
         g_set_error(error, AP_ERROR, AP_ERROR_IO,

@@ -17,6 +17,7 @@ show_mdev(JsonObject *object, ApInventory *inventory, const char *name)
     if (!owner)
         return FALSE;
     out_matrix(object, inventory, owner);
+    out_definition(object, owner);
     out_crycb(object, inventory, owner);
     return TRUE;
 }
@@ -121,8 +122,9 @@ const Cmd cmd_show = {
     .args = "NAME",
     .summary = "Show one matrix, guest, card or queue",
     .description = "NAME is the UUID or the node-device name of a matrix, the name or UUID of a "
-                   "guest, a card (5, 0x05, card05) or an APQN (05.0047). Of a matrix it also "
-                   "prints the masks that KVM will put into the guest's CRYCB, predicted from the "
+                   "guest, a card (5, 0x05, card05) or an APQN (05.0047). Of an active matrix it "
+                   "prints what it holds and, as definition, what it is defined for; also the "
+                   "masks that KVM will put into the guest's CRYCB, predicted from the "
                    "definition, the LPAR's and the host's masks alone.",
     .min_args = 1,
     .max_args = 1,

@@ -180,6 +180,25 @@ out_matrix(JsonObject *object, ApInventory *inventory, const ApOwner *owner)
 }
 
 
+void
+out_definition(JsonObject *object, const ApOwner *owner)
+{
+    const ApDefinition *definition = owner->definition;
+    JsonObject *defined;
+
+    if (!definition || !definition->valid) {
+        json_object_object_add(object, "definition", NULL);
+        return;
+    }
+    defined = json_object_new_object();
+    json_object_object_add(defined, "adapters", out_ids(&definition->matrix.adapters, 2));
+    json_object_object_add(defined, "domains", out_ids(&definition->matrix.domains, 4));
+    json_object_object_add(defined, "control_domains",
+                           out_ids(&definition->matrix.control_domains, 4));
+    json_object_object_add(object, "definition", defined);
+}
+
+
 static void
 add_digits(JsonObject *object, const char *key, ApCrycbFormat format, const ApMask *mask,
            gboolean is_apm)

@@ -74,6 +74,16 @@ void
 out_matrix(JsonObject *object, ApInventory *inventory, const ApOwner *owner);
 
 /**
+ * out_definition:
+ * @object: where to add the key "definition"
+ * @owner: a matrix
+ *
+ * Its value is what the matrix is defined for; null if it is not defined, or cannot start.
+ */
+void
+out_definition(JsonObject *object, const ApOwner *owner);
+
+/**
  * out_crycb:
  * @object: where to add the keys of the predicted CRYCB
  * @inventory: what there is

@@ -1,26 +1,48 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The udev rule that chzdev writes, 41-ap.rules: the masks that the host has after a boot. */
+/* udev's rules, as far as they set attributes of a device: chzdev's 41-ap.rules, and what others
+ * write. udev(7) is the reference. */
 #pragma once
 
-#include "util/ap_mask.h"
-
-#define AP_UDEV_RULE_PATH "/etc/udev/rules.d/41-ap.rules"
+#include <glib.h>
 
 /**
- * ap_udev_rule_parse:
- * @text: the file's content
- * @apmask: (inout): the mask that the kernel boots with, and what the rule makes of it
- * @aqmask: (inout): likewise
- * @ret_found: (out): whether the rule sets at least one of them
- * @error: return location
+ * ApUdevEvent:
+ * @action: "add", "change"
+ * @subsystem: of the device
+ * @kernel: name of the device
+ * @devpath: its path below /sys
+ * @properties: "NAME=value" of what the event says, NULL-terminated; without a value: it says
+ *   nothing of that name
+ * @attributes: likewise of the device's attributes; without a value: it has none of that name
  *
- * Looks for assignments to an attribute whose path ends in apmask or aqmask, as libap does; what
- * the rule matches is not evaluated.
- *
- * Errors: AP_ERROR_MASK; then neither mask is changed.
- *
- * Returns: whether the values are masks.
+ * What is in neither list is not known.
  */
-gboolean
-ap_udev_rule_parse(const char *text, ApMask *apmask, ApMask *aqmask, gboolean *ret_found,
-                   GError **error);
+typedef struct {
+    const char *action;
+    const char *subsystem;
+    const char *kernel;
+    const char *devpath;
+    const char *const *properties;
+    const char *const *attributes;
+} ApUdevEvent;
+
+/**
+ * ApUdevSetFunc:
+ * @attribute: (nullable): path of the attribute that is written; NULL: a program is run
+ * @value: what is written to it; or the program's command line
+ * @surely: whether all conditions are met; else some of them cannot be judged from here
+ * @data: as given to ap_udev_rule_run()
+ */
+typedef void (*ApUdevSetFunc)(const char *attribute, const char *value, gboolean surely,
+                              gpointer data);
+
+/**
+ * ap_udev_rule_run:
+ * @text: a file of rules
+ * @event: an event of a device
+ * @func: called for each attribute that the event lets the rules write, and for each program, in
+ *   order
+ * @data: for @func
+ */
+void
+ap_udev_rule_run(const char *text, const ApUdevEvent *event, ApUdevSetFunc func, gpointer data);

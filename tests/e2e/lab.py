@@ -145,6 +145,13 @@ def kernel_log():
     return must("dmesg")
 
 
+def keep_masks():
+    """A rule of udev that gives all queues to guests at boot, as reset() does now: without one no
+    matrix may be made to start at boot."""
+    write_file("/etc/udev/rules.d/41-ap.rules",
+               'ATTR{../../bus/ap/apmask}="0x0"\nATTR{../../bus/ap/aqmask}="0x0"\n')
+
+
 def device_name(uuid):
     """libvirt's name of a matrix."""
     return f"mdev_{uuid.replace('-', '_')}_matrix"

@@ -14,6 +14,7 @@ ADAPTERS = (1, 2, 5)
 DOMAINS = (4, 6, 0x2a, 0x47)
 MATRIX = "sys/devices/vfio_ap/matrix"
 DEFINITIONS = "etc/mdevctl.d/matrix"
+RULE = "etc/udev/rules.d/41-ap.rules"
 LOCK = pathlib.Path("/run/lock/s390apconfig.lock")
 
 
@@ -74,8 +75,8 @@ class Host:
         path.symlink_to(target)
 
     def reset(self):
-        for name in ("sys", "etc/mdevctl.d", "etc/libvirt-ap", "etc/libvirt", "run/libvirt",
-                     "run/lock", "run/systemd/journal"):
+        for name in ("sys", "etc/mdevctl.d", "etc/udev", "etc/libvirt-ap", "etc/libvirt",
+                     "run/libvirt", "run/lock", "run/systemd/journal"):
             _empty(self.path(name))
         self._make_bus()
         self._make_vfio_ap()
@@ -91,6 +92,9 @@ class Host:
                            ("ap_max_adapter_id", "255"), ("ap_max_domain_id", "255"),
                            ("features", "APSC APXA RC8A"), ("bindings", "12/12 (complete)")):
             self.write(f"sys/bus/ap/{name}", text + "\n")
+        # They come from a rule, so that they are the same after a boot.
+        self.write(RULE, "".join(f'ATTR{{../../bus/ap/{name}}}="{mask(())}"\n'
+                                 for name in ("apmask", "aqmask")))
         for a in ADAPTERS:
             card = f"sys/devices/ap/card{a:02x}"
             for name, text in (("type", "CEX8C"), ("hwtype", "14"), ("config", "1"),

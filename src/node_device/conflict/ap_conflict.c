@@ -46,6 +46,8 @@ add_finding(ApJudge *judge, ApCode code, ApSeverity severity, const ApApqnSet *a
     finding->phase = judge->phase;
     if (apqns)
         ap_finding_set_apqns(finding, apqns);
+    finding->ids = judge->ids;
+    finding->at_boot = judge->at_boot;
     finding->mdev = g_strdup(judge->candidate->uuid);
     finding->guest = g_strdup(guest ? guest->name : NULL);
     finding->guest_state = g_strdup(guest ? guest->state : NULL);
@@ -287,6 +289,8 @@ judge_matrix(ApJudge *judge)
     ap_judge_shared_mdev(judge);
     ap_judge_host(judge);
     ap_judge_control(judge);
+    ap_judge_boot(judge);
+    ap_judge_kept(judge);
     ap_judge_previous_owner(judge);
 }
 
@@ -496,6 +500,9 @@ ap_conflict_audit(ApInventory *inventory)
     ApCandidate nobody = { 0 };
     ApJudge surroundings = make_judge(inventory, &nobody, AP_PHASE_DEFINE, findings);
 
+    /* What cannot be read of it is told, too. */
+    ap_inventory_get_next_boot(inventory);
+    surroundings.audit = TRUE;
     for (guint i = 0; i < owners->len; i++)
         audit_owner(inventory, owners->pdata[i], findings);
     for (guint i = 0; guests && i < guests->len; i++)
@@ -503,6 +510,45 @@ ap_conflict_audit(ApInventory *inventory)
     judge_surroundings(&surroundings);
     for (guint i = 0; i < findings->len; i++)
         normalize_for_audit(findings->pdata[i]);
+    ap_finding_list_settle(findings);
+    return findings;
+}
+
+
+/* A guest that brings its matrix with it. */
+static void
+check_boot_of_guest(ApInventory *inventory, const ApGuest *guest, GPtrArray *findings)
+{
+    for (guint i = 0; guest->has_matrix && i < guest->mdevs->len; i++) {
+        ApCandidate candidate = { .uuid = guest->mdevs->pdata[i], .guest = guest };
+        ApJudge judge = make_judge(inventory, &candidate, AP_PHASE_GUEST, findings);
+
+        ap_judge_boot(&judge);
+    }
+}
+
+
+GPtrArray *
+ap_conflict_check_boot(ApInventory *inventory)
+{
+    GPtrArray *findings = ap_finding_list_new();
+    GPtrArray *guests = ap_inventory_get_guests(inventory);
+    GPtrArray *owners = ap_inventory_get_owners(inventory);
+
+    for (guint i = 0; i < owners->len; i++) {
+        const ApOwner *owner = owners->pdata[i];
+        ApCandidate candidate = { .uuid = owner->uuid };
+        ApJudge judge = make_judge(inventory, &candidate, AP_PHASE_DEFINE, findings);
+
+        if (!owner->definition || !owner->definition->valid)
+            continue;
+        candidate.def = owner->definition->def;
+        judge.matrix = owner->definition->matrix;
+        judge.audit = TRUE;
+        ap_judge_boot(&judge);
+    }
+    for (guint i = 0; guests && i < guests->len; i++)
+        check_boot_of_guest(inventory, guests->pdata[i], findings);
     ap_finding_list_settle(findings);
     return findings;
 }

@@ -72,3 +72,14 @@ ap_conflict_check_guest(ApInventory *inventory, const ApGuest *guest, guint phas
  */
 GPtrArray *
 ap_conflict_audit(ApInventory *inventory);
+
+/**
+ * ap_conflict_check_boot:
+ * @inventory: what there is
+ *
+ * The part of an audit that asks what starts at boot and what holds then. For the doctor.
+ *
+ * Returns: (element-type ApFinding): lost-at-boot alone, settled; the caller unrefs it.
+ */
+GPtrArray *
+ap_conflict_check_boot(ApInventory *inventory);

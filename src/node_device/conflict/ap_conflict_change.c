@@ -8,17 +8,6 @@
 #include "util/ap_error.h"
 
 
-/* Whether @finding stands between two definitions of which the other starts at boot. */
-static gboolean
-concerns_autostart(ApInventory *inventory, const ApFinding *finding)
-{
-    const ApOwner *other =
-        finding->other_mdev ? ap_inventory_find(inventory, finding->other_mdev) : NULL;
-
-    return other && other->definition && other->definition->def->autostart;
-}
-
-
 /* A change is refused only for what it adds: a host with old overlaps must stay repairable.
  * Nobody knows what a matrix adds to one that cannot be read, unless it only shrinks. */
 static void
@@ -27,27 +16,16 @@ forgive_known(GPtrArray *findings, const GPtrArray *known, gboolean shrinks)
     for (guint i = 0; i < findings->len; i++) {
         ApFinding *finding = findings->pdata[i];
 
-        if (finding->code == AP_CODE_UNREADABLE ? shrinks : ap_finding_is_known(finding, known))
+        if (finding->code == AP_CODE_UNREADABLE && !finding->at_boot
+                ? shrinks
+                : ap_finding_is_known(finding, known))
             finding->severity = MIN(finding->severity, AP_SEVERITY_WARN);
     }
 }
 
 
-/* Takes out what concerns others that start at boot too. */
-static GPtrArray *
-without_autostart(ApInventory *inventory, GPtrArray *known)
-{
-    GPtrArray *rest = g_ptr_array_new();
-
-    for (guint i = 0; i < known->len; i++) {
-        if (!concerns_autostart(inventory, known->pdata[i]))
-            g_ptr_array_add(rest, known->pdata[i]);
-    }
-    return rest;
-}
-
-
-/* Making a definition start at boot adds its overlaps with those that do. */
+/* What the old definition was to blame for as well. Making it start at boot adds what it meets
+ * there. */
 static void
 forgive_defined(ApInventory *inventory, const char *uuid, const ApMdevDef *def, GPtrArray *findings)
 {
@@ -55,17 +33,13 @@ forgive_defined(ApInventory *inventory, const char *uuid, const ApMdevDef *def, 
     const ApDefinition *old = owner ? owner->definition : NULL;
     const ApCandidate before = { .uuid = uuid, .def = old ? old->def : NULL };
     g_autoptr(GPtrArray) known = NULL;
-    g_autoptr(GPtrArray) still_known = NULL;
-    gboolean becomes_auto;
     ApMatrix matrix = { 0 };
 
     if (!old)
         return;
     known = ap_conflict_check(inventory, &before, AP_PHASE_BIT(AP_PHASE_DEFINE));
-    becomes_auto = def->autostart && !old->def->autostart;
-    still_known = becomes_auto ? without_autostart(inventory, known) : g_ptr_array_ref(known);
-    forgive_known(findings, still_known,
-                  !becomes_auto && old->valid &&
+    forgive_known(findings, known,
+                  (old->def->autostart || !def->autostart) && old->valid &&
                       ap_mdev_def_replay(def, NULL, NULL, &matrix, NULL) &&
                       ap_matrix_is_within(&matrix, &old->matrix));
 }
@@ -89,14 +63,16 @@ forgive_live(ApInventory *inventory, const char *uuid, const ApMdevDef *def, GPt
 }
 
 
-/* What the mdev holds already may always be made persistent. */
+/* What the mdev holds already may always be made persistent, but not to start at boot whatever it
+ * meets then. */
 static void
-forgive_all(GPtrArray *findings)
+forgive_held(GPtrArray *findings)
 {
     for (guint i = 0; i < findings->len; i++) {
         ApFinding *finding = findings->pdata[i];
 
-        finding->severity = MIN(finding->severity, AP_SEVERITY_WARN);
+        if (!finding->at_boot)
+            finding->severity = MIN(finding->severity, AP_SEVERITY_WARN);
     }
 }
 
@@ -123,13 +99,22 @@ equals_live(ApInventory *inventory, const char *uuid, const ApMdevDef *def)
     const ApOwner *owner = ap_inventory_find(inventory, uuid);
     ApMatrix matrix;
 
-    if (!owner || !owner->active)
-        return FALSE;
-    /* `mdevctl define` of an active mdev: the attributes are asked for later, of us. */
-    if (def->attrs->len == 0)
-        return TRUE;
-    return ap_mdev_def_replay(def, NULL, NULL, &matrix, NULL) &&
+    return owner && owner->active && ap_mdev_def_replay(def, NULL, NULL, &matrix, NULL) &&
            ap_matrix_equal(&matrix, &owner->live);
+}
+
+
+/* `mdevctl define` of an active mdev without attributes means what it holds: mdevctl asks us for
+ * them later. */
+static ApMdevDef *
+complete_def(ApInventory *inventory, const char *uuid, const ApMdevDef *def, gboolean is_modify)
+{
+    const ApOwner *owner = ap_inventory_find(inventory, uuid);
+    ApMdevDef *copy = ap_mdev_def_copy(def);
+
+    if (def->attrs->len == 0 && !is_modify && owner && owner->active)
+        ap_mdev_def_add_matrix(copy, &owner->live, FALSE);
+    return copy;
 }
 
 
@@ -137,14 +122,15 @@ GPtrArray *
 ap_change_check_definition(ApInventory *inventory, const ApRoot *root, const char *uuid,
                            const ApMdevDef *def, gboolean is_modify)
 {
-    const ApCandidate candidate = { .uuid = uuid, .def = def };
+    g_autoptr(ApMdevDef) whole = complete_def(inventory, uuid, def, is_modify);
+    const ApCandidate candidate = { .uuid = uuid, .def = whole };
     GPtrArray *findings = ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_DEFINE));
 
     forgive_replaced(root, uuid, findings);
-    if (equals_live(inventory, uuid, def))
-        forgive_all(findings);
-    else if (is_modify)
-        forgive_defined(inventory, uuid, def, findings);
+    if (equals_live(inventory, uuid, whole))
+        forgive_held(findings);
+    if (is_modify)
+        forgive_defined(inventory, uuid, whole, findings);
     return findings;
 }
 
@@ -156,7 +142,7 @@ ap_change_check_live(ApInventory *inventory, const char *uuid, const ApMdevDef *
     GPtrArray *findings = ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_LIVE));
 
     if (equals_live(inventory, uuid, def))
-        forgive_all(findings);
+        forgive_held(findings);
     else
         forgive_live(inventory, uuid, def, findings);
     return findings;

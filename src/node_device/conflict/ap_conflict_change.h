@@ -13,8 +13,9 @@
  * @def: the new definition
  * @is_modify: whether it changes a definition that is there; else one there does not count
  *
- * Findings that the old definition has as well, and all if @def is what the mdev holds already,
- * are warnings at most. Making a definition start at boot adds its overlaps with those that do.
+ * Findings that the old definition has as well, and those about now if @def is what the mdev holds
+ * already, are warnings at most. What is newly to start at boot is judged by what holds then, also
+ * if it is active already.
  *
  * Returns: (element-type ApFinding): what is found in the phase define; the caller unrefs it.
  */

@@ -71,12 +71,14 @@ judge_limits(ApJudge *judge, ApApqnSet *ret_beyond)
     append_ids(ids, "adapter", &adapters);
     append_ids(ids, "domain", &domains);
     append_ids(ids, "control domain", &control);
+    judge->ids = (ApMatrix){ adapters, domains, control };
     if (ids->len > 0)
         ap_judge_report(judge, AP_CODE_BEYOND_LIMIT, AP_WEIGHT_USUAL, ret_beyond, NULL,
                         g_strdup_printf("%s: above what this machine has, adapters up to %d and "
                                         "domains up to %d",
                                         ids->str, host->max_adapter, host->max_domain),
                         g_strdup("the kernel would answer ENODEV; take ids within the limits"));
+    judge->ids = (ApMatrix){ 0 };
     g_string_free(ids, TRUE);
 }
 
@@ -104,6 +106,7 @@ judge_installed(ApJudge *judge, const ApApqnSet *beyond)
     append_ids(ids, "domain", &domains);
     g_string_append(ids, ": not in this LPAR now");
     overrides = ap_host_has_overrides(judge->host);
+    judge->ids = (ApMatrix){ adapters, domains };
     ap_judge_report(judge, AP_CODE_NOT_INSTALLED, AP_WEIGHT_USUAL, &set, NULL,
                     g_string_free(ids, FALSE),
                     g_strdup(overrides
@@ -111,56 +114,88 @@ judge_installed(ApJudge *judge, const ApApqnSet *beyond)
                                    "take what is not there"
                                  : "the guest sees it when it appears; if it never should, it is "
                                    "a wrong number"));
+    judge->ids = (ApMatrix){ 0 };
 }
 
 
-/* The APQNs that will be the host's after a boot. */
-static void
-get_boot_owned(ApJudge *judge, const ApApqnSet *owned_now, ApApqnSet *ret_set)
+/* Before 6.0 vfio_ap_mdev_verify_queues_reserved_for_apid() and ..._apqi() take only queues that
+ * are bound to vfio_ap. */
+static ApApqnSet
+get_unbound(ApJudge *judge)
 {
-    ApMask full = ap_mask_range(0, AP_ID_MAX);
-    const ApMask *apmask = &judge->host->boot_apmask;
-    const ApMask *aqmask = &judge->host->boot_aqmask;
-    ApMask adapters = ap_mask_and(&judge->matrix.adapters, apmask);
-    ApMask domains = ap_mask_and(&judge->matrix.domains, aqmask);
+    const ApMask *adapters = &judge->matrix.adapters;
+    const ApMask *domains = &judge->matrix.domains;
+    ApApqnSet unbound = { 0 };
 
-    /* Full masks with a driver_override: what is bound now is all there is to go by. */
-    if (ap_mask_equal(apmask, &full) && ap_mask_equal(aqmask, &full) && !judge->host->boot_rule) {
-        *ret_set = *owned_now;
-        return;
+    for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1)) {
+        for (int d = ap_mask_next(domains, 0); d >= 0; d = ap_mask_next(domains, d + 1)) {
+            if (g_strcmp0(ap_host_get_driver(judge->host, (ApApqn){ a, d }), "vfio_ap") != 0)
+                ap_mask_set(&unbound.domains[a], d);
+        }
     }
-    ap_apqn_set_add(ret_set, &adapters, &domains);
+    return unbound;
+}
+
+
+/* Masks that would free @owned are there, in files, but not in force. */
+static gboolean
+is_freed_by_intent(ApJudge *judge, const ApApqnSet *owned, const ApNextBoot *next)
+{
+    const ApBootMasks *masks = ap_next_boot_get_masks(next);
+    const ApMask *apmask = &masks->apmask;
+
+    if (!next->known || next->rules->len == 0 || ap_next_boot_is_in_force(next) ||
+        ap_host_has_overrides(judge->host))
+        return FALSE;
+    for (int a = ap_mask_next(apmask, 0); a >= 0; a = ap_mask_next(apmask, a + 1)) {
+        if (ap_mask_intersects(&owned->domains[a], &masks->aqmask))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
+/* What somebody wrote into a file goes before anything else that could be done. */
+static char *
+suggest_free(ApJudge *judge, const ApApqnSet *owned)
+{
+    const ApNextBoot *next = ap_inventory_get_next_boot(judge->inventory);
+    const ApBootMasks *masks = ap_next_boot_get_masks(next);
+    g_autofree char *command = NULL;
+
+    if (!is_freed_by_intent(judge, owned, next))
+        return ap_judge_suggest(judge, "or free it: chzdev --type ap apmask=-ADAPTER, or "
+                                       "aqmask=-DOMAIN");
+    command = ap_next_boot_format_masks(&masks->apmask, &masks->aqmask, "--active");
+    return g_strdup_printf("%s frees it, but is not in force: it has not acted since the boot, or "
+                           "is newer; apply it: `%s`",
+                           (const char *)next->rules->pdata[next->rules->len - 1], command);
 }
 
 
 static void
 judge_owned(ApJudge *judge)
 {
-    gboolean autostart = judge->candidate->def && judge->candidate->def->autostart;
-    gboolean at_boot = FALSE;
+    gboolean must_be_bound = FALSE;
     ApApqnSet owned = { 0 };
-    char *message;
 
     ap_host_owns_any(judge->host, &judge->matrix, &owned);
-    ap_apqn_set_add_all(&judge->said, &owned);
-    if (autostart && judge->phase == AP_PHASE_DEFINE &&
-        (judge->host->masks_known || judge->host->boot_rule)) {
-        ApApqnSet at_boot_set = { 0 };
-
-        get_boot_owned(judge, &owned, &at_boot_set);
-        at_boot = !ap_apqn_set_is_empty(&at_boot_set);
-        ap_apqn_set_add_all(&owned, &at_boot_set);
+    if (ap_apqn_set_is_empty(&owned) && ap_host_needs_binding(judge->host, &judge->matrix)) {
+        owned = get_unbound(judge);
+        must_be_bound = TRUE;
     }
     if (ap_apqn_set_is_empty(&owned))
         return;
-    message = ap_judge_say(&owned, at_boot ? "belongs to the host's own drivers after a boot, but "
-                                             "the matrix is to start then"
-                                           : "belongs to the host's own drivers");
-    ap_judge_report(judge, AP_CODE_HOST_OWNED,
-                    at_boot ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL,
-                    &owned, NULL, message,
-                    ap_judge_suggest(judge, "or free it: chzdev --type ap apmask=-ADAPTER, or "
-                                            "aqmask=-DOMAIN"));
+    ap_apqn_set_add_all(&judge->said, &owned);
+    if (must_be_bound)
+        ap_judge_report(judge, AP_CODE_HOST_OWNED, AP_WEIGHT_USUAL, &owned, NULL,
+                        ap_judge_say(&owned, "is not bound to vfio_ap: this kernel, before 6.0, "
+                                             "refuses such a queue"),
+                        ap_judge_suggest(judge, "or bind it: modprobe vfio_ap"));
+    else
+        ap_judge_report(judge, AP_CODE_HOST_OWNED, AP_WEIGHT_USUAL, &owned, NULL,
+                        ap_judge_say(&owned, "belongs to the host's own drivers"),
+                        suggest_free(judge, &owned));
 }
 
 
@@ -326,19 +361,36 @@ judge_usable(ApJudge *judge)
 }
 
 
+/* Except in an audit, what is in force now is asked first: to look at the files takes longer. */
+static gboolean
+is_mixed(ApJudge *judge, const ApNextBoot **ret_next)
+{
+    gboolean overrides = judge->host->masks_known && ap_host_has_overrides(judge->host);
+    const ApBootMasks *masks;
+    const ApMask full = ap_mask_range(0, AP_ID_MAX);
+
+    if (!overrides && !judge->audit)
+        return FALSE;
+    *ret_next = ap_inventory_get_next_boot(judge->inventory);
+    masks = ap_next_boot_get_masks(*ret_next);
+    if (ap_next_boot_is_mixed(*ret_next))
+        return TRUE;
+    return overrides && (*ret_next)->rules->len > 0 &&
+           !(ap_mask_equal(&masks->apmask, &full) && ap_mask_equal(&masks->aqmask, &full));
+}
+
+
 void
 ap_judge_binding(ApJudge *judge)
 {
-    ApHost *host = judge->host;
-    ApMask full = ap_mask_range(0, AP_ID_MAX);
-    gboolean boot_masks = host->boot_rule && (!ap_mask_equal(&host->boot_apmask, &full) ||
-                                              !ap_mask_equal(&host->boot_aqmask, &full));
+    const ApNextBoot *next;
 
-    if (!host->masks_known || !boot_masks || !ap_host_has_overrides(host))
+    if (!is_mixed(judge, &next))
         return;
     ap_judge_report(judge, AP_CODE_MIXED_BINDING, AP_WEIGHT_USUAL, NULL, NULL,
-                    g_strdup("queues of this host have a driver_override, but 41-ap.rules sets "
-                             "masks for the next boot: the kernel takes only one of the two"),
+                    g_strdup_printf("queues of this host have a driver_override, but %s sets masks "
+                                    "for the next boot: the kernel takes only one of the two",
+                                    (const char *)next->rules->pdata[next->rules->len - 1]),
                     g_strdup("use one way to give queues to guests: chzdev --type ap "
                              "apmask=+0x00-0xff aqmask=+0x00-0xff, or no driver_override"));
 }

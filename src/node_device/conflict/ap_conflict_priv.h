@@ -14,6 +14,8 @@ typedef struct {
     ApPhase phase;
     gboolean audit;    /* what concerns the host, not the matrix, is told apart, once */
     ApApqnSet said;    /* APQNs that host-owned or in-use have named already */
+    gboolean at_boot;  /* the findings that follow are about the next boot */
+    ApMatrix ids;      /* they are about these ids, see ApFinding */
     GPtrArray *findings;
 } ApJudge;
 
@@ -58,6 +60,19 @@ ap_judge_host(ApJudge *judge);
 /* ap_conflict_host.c: masks and driver_override at the same time. */
 void
 ap_judge_binding(ApJudge *judge);
+
+/* ap_conflict_boot.c: whether the candidate, a definition, starts at boot: by itself, or with a
+ * guest that does. Loads the guests only if some guest may. */
+gboolean
+ap_judge_starts_at_boot(ApJudge *judge);
+
+/* ap_conflict_boot.c: what starts at boot, against what holds then. */
+void
+ap_judge_boot(ApJudge *judge);
+
+/* ap_conflict_boot.c: an active matrix against its definition. */
+void
+ap_judge_kept(ApJudge *judge);
 
 /* ap_conflict_keys.c: the queues served another guest before. */
 void

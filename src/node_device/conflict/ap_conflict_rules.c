@@ -34,8 +34,7 @@ static const ApRule rules[AP_N_CODES] = {
     },
     [AP_CODE_HOST_OWNED] = {
         CONFLICT "_host.c:judge_owned", TRUE,
-        { { WARN, REJECT, REJECT }, { REJECT, REJECT, REJECT } },
-        "it starts at boot, and the queue is the host's then",
+        { { WARN, REJECT, REJECT }, { WARN, REJECT, REJECT } },
     },
     [AP_CODE_BEYOND_LIMIT] = {
         CONFLICT "_host.c:judge_limits", TRUE,
@@ -98,7 +97,8 @@ static const ApRule rules[AP_N_CODES] = {
     },
     [AP_CODE_UNREADABLE] = {
         CONFLICT ".c:judge_problems" " "
-        CONFLICT ".c:judge_bus", FALSE,
+        CONFLICT ".c:judge_bus" " "
+        CONFLICT "_boot.c:ap_judge_boot", FALSE,
         { { WARN, WARN, WARN }, { REJECT, REJECT, REJECT } },
         "an active matrix or the candidate is concerned",
     },
@@ -116,15 +116,15 @@ static const ApRule rules[AP_N_CODES] = {
         "it has an effect",
     },
     [AP_CODE_DIFFERS] = {
-        NULL, FALSE,
+        CONFLICT "_boot.c:judge_differs", FALSE,
         { { WARN, WARN, WARN }, { WARN, WARN, WARN } },
     },
     [AP_CODE_NOT_KEPT] = {
-        NULL, FALSE,
-        { { ALLOW, ALLOW, WARN }, { ALLOW, ALLOW, WARN } },
+        CONFLICT "_boot.c:judge_not_kept", FALSE,
+        { { ALLOW, WARN, WARN }, { ALLOW, WARN, WARN } },
     },
     [AP_CODE_LOST_AT_BOOT] = {
-        NULL, TRUE,
+        CONFLICT "_boot.c:judge_masks_at_boot", TRUE,
         { { WARN, WARN, WARN }, { REJECT, WARN, WARN } },
         "it is newly made to start at boot",
     },

@@ -15,22 +15,6 @@ is_claimed(ApJudge *judge, const ApOwner *owner)
 }
 
 
-/* A guest of the mdev that libvirt starts at boot, but not @except. */
-static const ApGuest *
-find_autostart_guest(ApJudge *judge, const char *uuid, const ApGuest *except)
-{
-    GPtrArray *guests = uuid ? ap_inventory_get_guests_of(judge->inventory, uuid) : NULL;
-
-    for (guint i = 0; guests && i < guests->len; i++) {
-        const ApGuest *guest = guests->pdata[i];
-
-        if (guest->autostart && (!except || strcmp(guest->name, except->name) != 0))
-            return guest;
-    }
-    return NULL;
-}
-
-
 static gboolean
 is_autostart(ApJudge *judge)
 {
@@ -38,26 +22,51 @@ is_autostart(ApJudge *judge)
 
     if (guest)
         return guest->autostart;
-    return find_autostart_guest(judge, judge->candidate->uuid, NULL) != NULL;
+    return ap_inventory_find_boot_guest(judge->inventory, judge->candidate->uuid, NULL) != NULL;
 }
 
 
-/* An audit looks at a pair from both sides and tells it once: its message must name both. */
-static char *
-say_shared(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
+/* Whether both matrices are to be there after the next boot. */
+static gboolean
+meet_at_boot(ApJudge *judge, const ApOwner *owner)
 {
-    g_autofree char *other_name = ap_judge_describe_owner(judge, owner);
-    g_autofree char *own_name = NULL;
-    const ApOwner *own;
-    gboolean first;
+    if (judge->phase != AP_PHASE_DEFINE || !ap_judge_starts_at_boot(judge))
+        return FALSE;
+    return owner->definition->def->autostart || !ap_inventory_get_guests(judge->inventory) ||
+           ap_inventory_find_boot_guest(judge->inventory, owner->uuid, NULL);
+}
+
+
+/* How messages call the candidate of an audit. */
+static char *
+describe_own(ApJudge *judge)
+{
+    const char *uuid = judge->candidate->uuid;
+    const ApOwner *own = ap_inventory_find(judge->inventory, uuid);
+    const ApGuest *guest = judge->candidate->guest;
+
+    if (own || !guest)
+        return own ? ap_judge_describe_owner(judge, own) : g_strdup_printf("mdev %s", uuid);
+    return g_strdup_printf("mdev %s of guest '%s' (%s)", uuid, guest->name, guest->state);
+}
+
+
+/* An audit looks at a pair from both sides and tells it once: its message must name both. What
+ * somebody holds and what somebody is defined for are two things. */
+static char *
+say_shared(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner, gboolean is_held)
+{
+    g_autofree char *other = ap_judge_describe_owner(judge, owner);
+    const char *other_way = is_held ? "held by" : "defined for";
+    const char *own_way = judge->candidate->active ? "held by" : "defined for";
+    g_autofree char *own = NULL;
 
     if (!judge->audit)
-        return ap_judge_say(shared, "belongs to %s", other_name);
-    own = ap_inventory_find(judge->inventory, judge->candidate->uuid);
-    own_name = ap_judge_describe_owner(judge, own);
-    first = strcmp(own->uuid, owner->uuid) < 0;
-    return ap_judge_say(shared, "is in %s and in %s", first ? own_name : other_name,
-                        first ? other_name : own_name);
+        return ap_judge_say(shared, "%s %s", is_held ? "belongs to" : "is defined for", other);
+    own = describe_own(judge);
+    return strcmp(judge->candidate->uuid, owner->uuid) < 0
+               ? ap_judge_say(shared, "is %s %s, and %s %s", own_way, own, other_way, other)
+               : ap_judge_say(shared, "is %s %s, and %s %s", other_way, other, own_way, own);
 }
 
 
@@ -66,7 +75,8 @@ report_shared(ApJudge *judge, ApCode code, ApWeight weight, const ApApqnSet *sha
               const ApOwner *owner, const ApGuest *guest, const char *otherwise)
 {
     ap_judge_report_other(judge, code, weight, shared, owner->uuid, guest,
-                          say_shared(judge, shared, owner), ap_judge_suggest(judge, otherwise));
+                          say_shared(judge, shared, owner, code == AP_CODE_IN_USE),
+                          ap_judge_suggest(judge, otherwise));
 }
 
 
@@ -78,7 +88,8 @@ share_with_guest(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
     const ApGuest *own = ap_judge_get_guest(judge);
     gboolean held = owner->guest && ap_guest_holds(owner->guest, owner->uuid) &&
                     (!own || strcmp(owner->guest->name, own->name) != 0);
-    const ApGuest *other = held ? owner->guest : find_autostart_guest(judge, owner->uuid, own);
+    const ApGuest *other =
+        held ? owner->guest : ap_inventory_find_boot_guest(judge->inventory, owner->uuid, own);
 
     if (!other || (!held && !is_autostart(judge)))
         return;
@@ -111,15 +122,17 @@ share_with(const ApOwner *owner, gpointer data)
         common = ap_matrix_intersection(&judge->matrix, &definition->matrix);
         ap_apqn_set_add(&shared, &common.adapters, &common.domains);
     }
+    judge->at_boot = defined && meet_at_boot(judge, owner);
     if (live) {
         report_shared(judge, AP_CODE_IN_USE, AP_WEIGHT_USUAL, &shared, owner, owner->guest,
                       "or stop that mdev first");
-        return;
+    } else {
+        report_shared(judge, AP_CODE_DEFINED_ELSEWHERE,
+                      is_claimed(judge, owner) ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL, &shared,
+                      owner, owner->guest, "or change that definition first");
+        share_with_guest(judge, &shared, owner);
     }
-    report_shared(judge, AP_CODE_DEFINED_ELSEWHERE,
-                  is_claimed(judge, owner) ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL, &shared,
-                  owner, owner->guest, "or change that definition first");
-    share_with_guest(judge, &shared, owner);
+    judge->at_boot = FALSE;
 }
 
 

@@ -7,9 +7,17 @@
 
 /* While the steps are replayed. */
 typedef struct {
-    const ApJudge *judge;
+    ApJudge *judge;
+    gboolean starts_at_boot;
     char *message; /* about the first step that is refused */
 } Replay;
+
+/* Another definition that a passing matrix is compared with. */
+typedef struct {
+    const ApMatrix *passing;
+    const ApMatrix *final;
+    const char *uuid; /* of the first that is in the way */
+} Passing;
 
 
 static gboolean
@@ -44,6 +52,45 @@ find_passing_conflict(const ApJudge *judge, const ApMatrix *matrix)
             g_strcmp0(mdev->uuid, judge->candidate->uuid) != 0)
             return mdev;
     }
+    return NULL;
+}
+
+
+static void
+note_passing(const ApOwner *owner, gpointer data)
+{
+    const ApDefinition *definition = owner->definition;
+    Passing *passing = data;
+
+    if (!passing->uuid && definition && definition->def->autostart &&
+        ap_matrix_overlaps(passing->passing, &definition->matrix) &&
+        !ap_matrix_overlaps(passing->final, &definition->matrix))
+        passing->uuid = owner->uuid;
+}
+
+
+/* What starts at boot starts beside others that do, in no certain order: why the kernel may refuse
+ * @matrix then, though it is not the final one. */
+static char *
+find_boot_reason(ApJudge *judge, const ApMatrix *matrix)
+{
+    Passing passing = { .passing = matrix, .final = &judge->matrix };
+    g_autofree char *why = NULL;
+    g_autofree char *final_why = NULL;
+    ApNextBoot *next;
+    ApApqnSet owned;
+
+    if (ap_matrix_is_within(matrix, &judge->matrix))
+        return NULL;
+    ap_inventory_foreach_overlap(judge->inventory, &matrix->adapters, &matrix->domains,
+                                 judge->candidate->uuid, note_passing, &passing);
+    if (passing.uuid)
+        return g_strdup_printf("in between it takes a queue of mdev %s, which starts at boot, too",
+                               passing.uuid);
+    next = judge->host->has_bus ? ap_inventory_get_next_boot(judge->inventory) : NULL;
+    if (next && next->known && ap_next_boot_owns_any(next, matrix, &owned, &why) &&
+        !ap_next_boot_owns_any(next, &judge->matrix, &owned, &final_why))
+        return g_strdup_printf("in between it takes a queue that is the host's at boot: %s", why);
     return NULL;
 }
 
@@ -96,6 +143,8 @@ replay_step(guint step, const ApMdevAttr *attr, const ApMatrix *matrix, gpointer
     if (replay->message)
         return;
     reason = find_reason(replay->judge, attr, matrix);
+    if (!reason && replay->starts_at_boot)
+        reason = find_boot_reason(replay->judge, matrix);
     if (!reason)
         return;
     value = ap_text_printable(attr->value);
@@ -107,14 +156,20 @@ replay_step(guint step, const ApMdevAttr *attr, const ApMatrix *matrix, gpointer
 static void
 judge_order(ApJudge *judge)
 {
-    Replay replay = { .judge = judge };
+    const ApMdevDef *def = judge->candidate->def;
+    Replay replay = {
+        .judge = judge,
+        .starts_at_boot = def->autostart && judge->phase == AP_PHASE_DEFINE,
+    };
     ApMatrix final;
 
-    ap_mdev_def_replay(judge->candidate->def, replay_step, &replay, &final, NULL);
+    ap_mdev_def_replay(def, replay_step, &replay, &final, NULL);
+    judge->at_boot = def->autostart && replay.message;
     if (replay.message)
         ap_judge_report(judge, AP_CODE_BAD_STEP, AP_WEIGHT_USUAL, NULL, NULL, replay.message,
                         g_strdup("assign what the final matrix has, each id once, and nothing "
                                  "else"));
+    judge->at_boot = FALSE;
 }
 
 

@@ -233,6 +233,37 @@ ap_finding_list_severity(const GPtrArray *findings)
 }
 
 
+/* Whether a finding says in its APQNs or ids what it is about. */
+static gboolean
+has_extent(const ApFinding *finding)
+{
+    const ApMatrix none = { 0 };
+
+    return !has_own_message(finding->code) &&
+           (finding->n_rectangles > 0 || !ap_matrix_equal(&finding->ids, &none));
+}
+
+
+/* Whether @old says all that @finding, with @apqns, says. */
+static gboolean
+covers(const ApFinding *old, const ApFinding *finding, const ApApqnSet *apqns)
+{
+    ApApqnSet old_apqns;
+
+    if (old->code != finding->code || old->severity < finding->severity ||
+        g_strcmp0(old->other_mdev, finding->other_mdev) != 0 ||
+        g_strcmp0(old->other_guest, finding->other_guest) != 0)
+        return FALSE;
+    if (finding->at_boot && !old->at_boot)
+        return FALSE;
+    if (!has_extent(finding))
+        return strcmp(old->message, finding->message) == 0;
+    ap_finding_get_apqns(old, &old_apqns);
+    return ap_apqn_set_is_subset(apqns, &old_apqns) &&
+           ap_matrix_is_subset(&finding->ids, &old->ids);
+}
+
+
 gboolean
 ap_finding_is_known(const ApFinding *finding, const GPtrArray *before)
 {
@@ -240,17 +271,7 @@ ap_finding_is_known(const ApFinding *finding, const GPtrArray *before)
 
     ap_finding_get_apqns(finding, &apqns);
     for (guint i = 0; i < before->len; i++) {
-        const ApFinding *old = before->pdata[i];
-        ApApqnSet old_apqns;
-
-        if (old->code != finding->code)
-            continue;
-        ap_finding_get_apqns(old, &old_apqns);
-        if (old->severity >= finding->severity &&
-            g_strcmp0(old->other_mdev, finding->other_mdev) == 0 &&
-            g_strcmp0(old->other_guest, finding->other_guest) == 0 &&
-            ap_apqn_set_is_subset(&apqns, &old_apqns) &&
-            (!has_own_message(finding->code) || strcmp(old->message, finding->message) == 0))
+        if (covers(before->pdata[i], finding, &apqns))
             return TRUE;
     }
     return FALSE;

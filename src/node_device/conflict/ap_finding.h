@@ -31,6 +31,8 @@ typedef struct {
  * @other_guest: (nullable): its guest
  * @other_guest_state: (nullable): that guest's state
  * @message: what is wrong; may have several lines
+ * @ids: ids that are wrong as such, whatever APQNs they make; empty where the code names none
+ * @at_boot: whether it is about what holds after the next boot, when the matrix is to start
  * @hint: what to do, "" where nothing is known; may have several lines
  */
 typedef struct {
@@ -45,6 +47,8 @@ typedef struct {
     char *other_mdev;
     char *other_guest;
     char *other_guest_state;
+    ApMatrix ids;
+    gboolean at_boot;
     char *message;
     char *hint;
 } ApFinding;
@@ -117,7 +121,8 @@ ap_finding_list_severity(const GPtrArray *findings);
  * @before: (element-type ApFinding): what is found of the definition as it was
  *
  * Returns: whether the change adds nothing: @before has the same code about the same other owner,
- *   at least as severe and with all its APQNs; of what concerns no owner, the same message.
+ *   at least as severe, with all its APQNs and ids, and about the next boot if @finding is; what
+ *   names neither APQNs nor ids has the same message.
  */
 gboolean
 ap_finding_is_known(const ApFinding *finding, const GPtrArray *before);

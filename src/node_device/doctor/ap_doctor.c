@@ -21,6 +21,7 @@ static const struct {
     { "vfio-ap-boot", ap_doctor_check_vfio_ap_boot },
     { "ap-config", ap_doctor_check_ap_config },
     { "masks", ap_doctor_check_masks },
+    { "next-boot", ap_doctor_check_next_boot },
     { "mixed-binding", ap_doctor_check_mixed_binding },
     { "mdevctl", ap_doctor_check_mdevctl },
     { "autostart", ap_doctor_check_autostart },
@@ -51,13 +52,28 @@ diagnosis_free(gpointer data)
 }
 
 
+static ApInventory *
+load_inventory(const ApRoot *root, ApGuestsFunc guests, gpointer data)
+{
+    GPtrArray *problems = ap_problem_list_new();
+    GPtrArray *definitions = ap_defs_load(root, problems);
+    ApConfig *config = ap_inventory_load_config(root, NULL);
+
+    return ap_inventory_new(ap_host_load(root), definitions, problems,
+                            config ? config : ap_config_new(), guests, data);
+}
+
+
 GPtrArray *
-ap_doctor_examine(const ApRoot *root)
+ap_doctor_examine(const ApRoot *root, ApGuestsFunc guests, gpointer data)
 {
     g_autoptr(ApHost) host = ap_host_load(root);
+    g_autoptr(ApInventory) inventory = load_inventory(root, guests, data);
     ApDoctor doctor = {
         .root = root,
         .host = host,
+        .inventory = inventory,
+        .next = ap_inventory_get_next_boot(inventory),
         .diagnoses = g_ptr_array_new_with_free_func(diagnosis_free),
     };
 

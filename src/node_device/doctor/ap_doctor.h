@@ -3,7 +3,7 @@
  * only, and takes no lock. For virt-ap doctor; docs/doctor.rst describes each check. */
 #pragma once
 
-#include "util/ap_root.h"
+#include "node_device/inventory/ap_inventory.h"
 
 /**
  * ApDoctorState:
@@ -36,6 +36,8 @@ typedef struct {
 /**
  * ap_doctor_examine:
  * @root: a root
+ * @guests: loads the guests
+ * @data: for @guests
  *
  * Runs every check, in a fixed order. A check gives one diagnosis, or one for each thing that it
  * finds wrong. On another root than "/" what the tree does not have is unknown, where it could
@@ -44,7 +46,7 @@ typedef struct {
  * Returns: (element-type ApDiagnosis): what was found; the caller unrefs it.
  */
 GPtrArray *
-ap_doctor_examine(const ApRoot *root);
+ap_doctor_examine(const ApRoot *root, ApGuestsFunc guests, gpointer data);
 
 /**
  * ApEvidence:

@@ -151,7 +151,7 @@ add_mdevctl(Collector *collector)
         g_autofree char *path = g_strconcat(*dir, "/mdevctl", NULL);
         g_autofree char *program = add_program(collector, path, "");
     }
-    for (const char *const *dir = ap_doctor_rule_dirs; *dir; dir++) {
+    for (const char *const *dir = ap_next_boot_rule_dirs; *dir; dir++) {
         g_autofree char *path = g_strconcat(*dir, "/" AP_DOCTOR_MDEVCTL_RULE, NULL);
         g_autofree char *leads_to = add_link(collector, path);
 
@@ -228,7 +228,7 @@ add_profiles(Collector *collector, const char *daemon)
 static void
 add_processes(Collector *collector)
 {
-    add_beginning_with(collector, AP_DOCTOR_CMDLINE, "ap.", " \n");
+    add_beginning_with(collector, AP_NEXT_BOOT_CMDLINE, "ap.", " \n");
     add_beginning_with(collector, AP_DOCTOR_STAT, "btime ", "\n");
     for (const char *const *name = ap_doctor_daemons; *name; name++) {
         g_autofree char *path = g_strdup_printf("/run/%s.pid", *name);
@@ -303,6 +303,81 @@ add_others(Collector *collector)
 }
 
 
+/* The udev rules that decide, and those that hide others of their name. */
+static void
+add_rules(Collector *collector, const char *dir)
+{
+    g_autoptr(GPtrArray) names = ap_root_list(collector->root, dir, NULL);
+
+    if (names)
+        add_dir(collector, dir);
+    for (guint i = 0; names && i < names->len; i++) {
+        g_autofree char *path = g_strconcat(dir, "/", names->pdata[i], NULL);
+        g_autofree char *target = ap_root_read_target(collector->root, path);
+        g_autofree char *text = NULL;
+
+        if (!g_str_has_suffix(path, ".rules"))
+            continue;
+        if (g_strcmp0(target, "/dev/null") == 0) {
+            g_free(add_link(collector, path));
+            continue;
+        }
+        text = read_text(collector, path);
+        if (text && ap_next_boot_concerns_rule(text))
+            add_whole(collector, path);
+        else if (strstr(names->pdata[i], "driverctl"))
+            add_reduced(collector, path, "");
+    }
+}
+
+
+static void
+add_records(Collector *collector)
+{
+    g_autoptr(GPtrArray) names = ap_root_list(collector->root, AP_NEXT_BOOT_RECORDS, NULL);
+
+    for (guint i = 0; names && i < names->len; i++) {
+        g_autofree char *path = g_strconcat(AP_NEXT_BOOT_RECORDS "/", names->pdata[i], NULL);
+
+        if (g_str_has_prefix(names->pdata[i], AP_NEXT_BOOT_RECORD_PREFIX))
+            add_whole(collector, path);
+    }
+}
+
+
+static void
+add_initrd_file(Collector *collector, const char *path)
+{
+    g_autofree char *text = read_text(collector, path);
+
+    if (text && ap_next_boot_names_zcrypt(text))
+        add_reduced(collector, path, "zcrypt\n");
+    else if (ap_next_boot_names_zcrypt(path))
+        add_reduced(collector, path, "");
+}
+
+
+/* What decides how the next boot comes. */
+static void
+add_next_boot(Collector *collector)
+{
+    for (const char *const *dir = ap_next_boot_rule_dirs; *dir; dir++)
+        add_rules(collector, *dir);
+    add_records(collector);
+    for (const char *const *file = ap_next_boot_initrd_files; *file; file++)
+        add_initrd_file(collector, *file);
+    for (const char *const *dir = ap_next_boot_initrd_dirs; *dir; dir++) {
+        g_autoptr(GPtrArray) names = ap_root_list(collector->root, *dir, NULL);
+
+        for (guint i = 0; names && i < names->len; i++) {
+            g_autofree char *path = g_strconcat(*dir, "/", names->pdata[i], NULL);
+
+            add_initrd_file(collector, path);
+        }
+    }
+}
+
+
 GPtrArray *
 ap_doctor_list_evidence(const ApRoot *root)
 {
@@ -314,6 +389,7 @@ ap_doctor_list_evidence(const ApRoot *root)
         add_whole(&collector, *path);
     add_modules(&collector);
     add_boot_unit(&collector);
+    add_next_boot(&collector);
     add_mdevctl(&collector);
     add_hooks(&collector);
     add_processes(&collector);

@@ -2,7 +2,7 @@
 /* The doctor's look at the kernel: the AP bus, vfio_ap, the masks. */
 #include <string.h>
 
-#include "conf/ap_udev_rule.h"
+#include "node_device/conflict/ap_conflict.h"
 #include "node_device/doctor/ap_doctor_priv.h"
 #include "util/ap_error.h"
 
@@ -180,14 +180,28 @@ find_module_file(const ApDoctor *doctor)
 }
 
 
-/* The rule that chzdev writes loads vfio_ap, too. */
-static gboolean
-rule_loads_module(const ApDoctor *doctor)
+/* The rule that chzdev writes loads vfio_ap, too; its path, NULL if there is none. */
+static char *
+find_rule_that_loads(const ApDoctor *doctor)
 {
-    g_autofree char *rule =
-        ap_root_read(doctor->root, AP_UDEV_RULE_PATH, AP_ROOT_SMALL_MAX, NULL, NULL);
+    const char *name = strrchr(AP_NEXT_BOOT_CHZDEV_RULE, '/');
 
-    return rule && strstr(rule, "kmod load " MODULE);
+    for (const char *const *dir = ap_next_boot_rule_dirs; *dir; dir++) {
+        g_autofree char *path = g_strconcat(*dir, name, NULL);
+        g_autofree char *rule = ap_root_read(doctor->root, path, AP_ROOT_SMALL_MAX, NULL, NULL);
+
+        if (rule)
+            return strstr(rule, "kmod load " MODULE) ? g_steal_pointer(&path) : NULL;
+    }
+    return NULL;
+}
+
+
+/* The udev rule that sets masks last; only where there is one. */
+static const char *
+get_last_rule(const ApDoctor *doctor)
+{
+    return doctor->next->rules->pdata[doctor->next->rules->len - 1];
 }
 
 
@@ -195,21 +209,22 @@ void
 ap_doctor_check_vfio_ap_boot(ApDoctor *doctor)
 {
     g_autofree char *file = find_module_file(doctor);
+    g_autofree char *rule = find_rule_that_loads(doctor);
 
-    if (file && doctor->host->boot_rule) {
+    if (file && doctor->next->rules->len > 0) {
         g_autofree char *hint = g_strdup_printf(
             "take %s out of %s: " AP_DOCTOR_BOOT_UNIT " loads it in time", MODULE, file);
 
         ap_doctor_add(doctor, AP_DOCTOR_WARN, hint,
                       "%s loads vfio_ap before %s has set the masks: matrices that start at boot "
                       "can be refused",
-                      file, AP_UDEV_RULE_PATH);
+                      file, get_last_rule(doctor));
     } else if (file) {
         ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "%s loads vfio_ap at boot", file);
     } else if (ap_doctor_has_boot_unit(doctor)) {
         ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, AP_DOCTOR_BOOT_UNIT " loads vfio_ap at boot");
-    } else if (rule_loads_module(doctor)) {
-        ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "%s loads vfio_ap at boot", AP_UDEV_RULE_PATH);
+    } else if (rule) {
+        ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "%s loads vfio_ap at boot", rule);
     } else if (ap_doctor_need(doctor, AP_DOCTOR_UNITS)) {
         ap_doctor_add(doctor, AP_DOCTOR_FAULT, "`systemctl enable " AP_DOCTOR_BOOT_UNIT "`",
                       "nothing loads vfio_ap at boot: no matrix would start");
@@ -233,120 +248,189 @@ ap_doctor_check_ap_config(ApDoctor *doctor)
 }
 
 
-/* A mask as chzdev takes it. */
-static char *
-format_for_chzdev(const ApMask *mask)
+/* Says which of the masks the next boot changes, "" if none. */
+static const char *
+describe_difference(const ApDoctor *doctor)
 {
-    g_autofree char *list = ap_mask_describe(mask);
-    g_auto(GStrv) words = g_strsplit(list, " ", -1);
+    const ApBootMasks *masks = ap_next_boot_get_masks(doctor->next);
+    gboolean ap_differs = !ap_mask_equal(&doctor->host->apmask, &masks->apmask);
+    gboolean aq_differs = !ap_mask_equal(&doctor->host->aqmask, &masks->aqmask);
 
-    /* It takes no empty list, but a list of what to take away. */
-    return ap_mask_is_empty(mask) ? g_strdup("-0x00-0xff") : g_strjoinv("", words);
+    return ap_differs && aq_differs ? "apmask and aqmask"
+           : ap_differs             ? "apmask"
+           : aq_differs             ? "aqmask"
+                                    : "";
 }
 
 
 static char *
-format_masks_hint(const ApHost *host)
+suggest_keep(const ApDoctor *doctor)
 {
-    g_autofree char *apmask = format_for_chzdev(&host->apmask);
-    g_autofree char *aqmask = format_for_chzdev(&host->aqmask);
+    g_autofree char *command = ap_next_boot_format_masks(&doctor->host->apmask,
+                                                         &doctor->host->aqmask, "--persistent");
 
-    return g_strdup_printf("to keep what is in force now:\n"
-                           "`chzdev --type ap apmask=%s aqmask=%s --persistent`",
-                           apmask, aqmask);
+    return g_strdup_printf("to keep what is in force now:\n`%s`", command);
 }
 
 
-/* Says which of the masks differ from @apmask and @aqmask, "" if none does. */
+/* What a file says is meant; what is in force may be no more than what a boot without it left. */
 static char *
-describe_difference(const ApHost *host, const ApMask *apmask, const ApMask *aqmask)
+suggest_apply(const ApDoctor *doctor, gboolean as_booted)
 {
-    gboolean ap_differs = !ap_mask_equal(&host->apmask, apmask);
-    gboolean aq_differs = !ap_mask_equal(&host->aqmask, aqmask);
+    const ApBootMasks *masks = ap_next_boot_get_masks(doctor->next);
+    g_autofree char *command =
+        ap_next_boot_format_masks(&masks->apmask, &masks->aqmask, "--active");
+    g_autofree char *keep = suggest_keep(doctor);
 
-    return g_strdup(ap_differs && aq_differs ? "apmask and aqmask"
-                    : ap_differs             ? "apmask"
-                    : aq_differs             ? "aqmask"
-                                             : "");
+    return as_booted ? g_strdup_printf("to apply it now:\n`%s`", command)
+                     : g_strdup_printf("to apply it now:\n`%s`\n%s", command, keep);
 }
 
 
-/* There is no rule of chzdev: the kernel boots with full masks, or with those of its command
- * line. */
 static void
-check_masks_without_rule(ApDoctor *doctor)
+add_not_in_force(ApDoctor *doctor, const char *differs)
 {
-    const ApMask full = ap_mask_range(0, AP_ID_MAX);
-    g_autofree char *hint = format_masks_hint(doctor->host);
-    g_autofree char *differs = describe_difference(doctor->host, &full, &full);
-    g_autofree char *cmdline =
-        ap_root_read(doctor->root, AP_DOCTOR_CMDLINE, AP_ROOT_SMALL_MAX, NULL, NULL);
+    const ApNextBoot *next = doctor->next;
+    gboolean as_booted = ap_mask_equal(&doctor->host->apmask, &next->booted_apmask) &&
+                         ap_mask_equal(&doctor->host->aqmask, &next->booted_aqmask);
+    g_autofree char *keep = suggest_keep(doctor);
+    g_autofree char *apply = suggest_apply(doctor, as_booted);
 
-    if (!differs[0])
-        ap_doctor_add(doctor, AP_DOCTOR_OK, NULL,
-                      "the masks are the kernel's own, now and after the next boot");
-    else if (cmdline && (strstr(cmdline, "ap.apmask=") || strstr(cmdline, "ap.aqmask=")))
-        ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "the kernel's command line sets the masks");
-    else if (!cmdline)
-        ap_doctor_add(doctor, AP_DOCTOR_UNKNOWN, NULL,
-                      "whether the masks are set at boot: /proc/cmdline was not captured");
+    if (next->rules->len > 0 && as_booted)
+        ap_doctor_add(doctor, AP_DOCTOR_FAULT, apply,
+                      "%s has not acted since the boot, or is newer: %s as the kernel came up",
+                      get_last_rule(doctor),
+                      strchr(differs, ' ') ? "apmask and aqmask are"
+                      : differs[1] == 'p'  ? "apmask is"
+                                           : "aqmask is");
+    else if (next->rules->len > 0)
+        ap_doctor_add(doctor, AP_DOCTOR_FAULT, apply,
+                      "the next boot changes %s: %s sets something else", differs,
+                      get_last_rule(doctor));
+    else if (next->cmdline_sets)
+        ap_doctor_add(doctor, AP_DOCTOR_FAULT, apply,
+                      "the next boot changes %s: " AP_NEXT_BOOT_CMDLINE " sets something else",
+                      differs);
     else
-        ap_doctor_add(doctor, AP_DOCTOR_FAULT, hint,
+        ap_doctor_add(doctor, AP_DOCTOR_FAULT, keep,
                       "the next boot changes %s to the kernel's own: the host takes back all "
                       "queues, and matrices do not start",
                       differs);
 }
 
 
+static void
+add_in_force(ApDoctor *doctor)
+{
+    const ApNextBoot *next = doctor->next;
+    const ApMask full = ap_mask_range(0, AP_ID_MAX);
+    gboolean are_full = ap_mask_equal(&doctor->host->apmask, &full) &&
+                        ap_mask_equal(&doctor->host->aqmask, &full);
+
+    if (next->rules->len > 0)
+        ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "the masks are those that %s sets at boot",
+                      get_last_rule(doctor));
+    else if (next->cmdline_sets)
+        ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "the kernel's command line sets the masks");
+    else if (next->has_cmdline || are_full)
+        ap_doctor_add(doctor, AP_DOCTOR_OK, NULL,
+                      "the masks are the kernel's own, now and after the next boot");
+    else
+        ap_doctor_add(doctor, AP_DOCTOR_UNKNOWN, NULL,
+                      "whether the masks are set at boot: " AP_NEXT_BOOT_CMDLINE
+                      " was not captured");
+}
+
+
 void
 ap_doctor_check_masks(ApDoctor *doctor)
 {
-    const ApHost *host = doctor->host;
-    g_autofree char *differs = NULL;
-    g_autofree char *hint = NULL;
+    const ApNextBoot *next = doctor->next;
+    const char *differs;
 
     if (!need_bus(doctor))
         return;
-    if (!host->masks_known) {
+    if (!doctor->host->masks_known) {
         ap_doctor_add(doctor, AP_DOCTOR_UNKNOWN, NULL, "apmask and aqmask cannot be read");
         return;
     }
-    if (!host->boot_rule) {
-        check_masks_without_rule(doctor);
+    if (!next->known) {
+        ap_doctor_add(doctor, AP_DOCTOR_FAULT, "mend the file: until then nothing that starts at "
+                                               "boot can be defined",
+                      "which masks the next boot sets cannot be told: %s", next->why_unknown);
         return;
     }
-    differs = describe_difference(host, &host->boot_apmask, &host->boot_aqmask);
-    hint = format_masks_hint(host);
+    differs = describe_difference(doctor);
     if (differs[0])
-        ap_doctor_add(doctor, AP_DOCTOR_FAULT, hint,
-                      "the next boot changes %s: %s sets something else", differs,
-                      AP_UDEV_RULE_PATH);
+        add_not_in_force(doctor, differs);
     else
-        ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "the masks are those that %s sets at boot",
-                      AP_UDEV_RULE_PATH);
+        add_in_force(doctor);
+    for (guint i = 1; i < next->outcomes->len; i++)
+        ap_doctor_add(doctor, AP_DOCTOR_WARN,
+                      g_array_index(next->outcomes, ApBootMasks, i).mend,
+                      "the next boot may leave the masks as the kernel comes up: %s",
+                      g_array_index(next->outcomes, ApBootMasks, i).because);
+}
+
+
+static void
+add_lost(ApDoctor *doctor, const GPtrArray *findings)
+{
+    guint shown = MIN(findings->len, NAMED_MAX);
+
+    for (guint i = 0; i < shown; i++) {
+        const ApFinding *finding = findings->pdata[i];
+
+        ap_doctor_add(doctor, AP_DOCTOR_FAULT, finding->hint, "%s", finding->message);
+    }
+    if (shown < findings->len)
+        ap_doctor_add(doctor, AP_DOCTOR_FAULT, "`virt-ap check` shows them",
+                      "%u more lose queues at the next boot", findings->len - shown);
+}
+
+
+void
+ap_doctor_check_next_boot(ApDoctor *doctor)
+{
+    g_autoptr(GPtrArray) findings = NULL;
+
+    if (!need_bus(doctor))
+        return;
+    if (!doctor->next->known) {
+        ap_doctor_add(doctor, AP_DOCTOR_UNKNOWN, NULL,
+                      "whether what starts at boot keeps its queues: see masks");
+        return;
+    }
+    findings = ap_conflict_check_boot(doctor->inventory);
+    if (findings->len > 0)
+        add_lost(doctor, findings);
+    else
+        ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "what starts at boot keeps its queues");
 }
 
 
 void
 ap_doctor_check_mixed_binding(ApDoctor *doctor)
 {
-    ApHost *host = doctor->host;
+    const ApNextBoot *next = doctor->next;
+    const ApBootMasks *masks = ap_next_boot_get_masks(next);
     const ApMask full = ap_mask_range(0, AP_ID_MAX);
+    gboolean are_full = ap_mask_equal(&masks->apmask, &full) &&
+                        ap_mask_equal(&masks->aqmask, &full);
     gboolean overrides;
 
     if (!need_bus(doctor))
         return;
-    overrides = ap_host_has_overrides(host);
+    overrides = ap_host_has_overrides(doctor->host) || ap_next_boot_is_mixed(next);
     if (!overrides)
         ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "no queue has a driver_override");
-    else if (host->boot_rule && !(ap_mask_equal(&host->boot_apmask, &full) &&
-                                  ap_mask_equal(&host->boot_aqmask, &full)))
+    else if (next->rules->len > 0 && !are_full)
         ap_doctor_add(doctor, AP_DOCTOR_FAULT,
                       "use one way only; to leave it to driver_override: "
                       "`chzdev --type ap apmask=0-255 aqmask=0-255 --persistent`",
                       "queues have a driver_override while %s sets masks: the kernel takes no "
                       "mask then, and no driver_override once it has masks",
-                      AP_UDEV_RULE_PATH);
+                      get_last_rule(doctor));
     else
         ap_doctor_add(doctor, AP_DOCTOR_OK, NULL,
                       "queues are given away by driver_override, the masks are full");

@@ -15,12 +15,6 @@ const char *const ap_doctor_program_dirs[] = {
     "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", NULL,
 };
 
-/* As udev looks for rules: the first of a name counts. */
-const char *const ap_doctor_rule_dirs[] = {
-    "/etc/udev/rules.d", "/run/udev/rules.d", "/usr/local/lib/udev/rules.d",
-    "/usr/lib/udev/rules.d", "/lib/udev/rules.d", NULL,
-};
-
 /* One script in mdevctl's directories. */
 typedef struct {
     char *path;
@@ -147,7 +141,7 @@ ap_doctor_check_mdevctl(ApDoctor *doctor)
 static char *
 read_rule(const ApDoctor *doctor, char **ret_path)
 {
-    for (const char *const *dir = ap_doctor_rule_dirs; *dir; dir++) {
+    for (const char *const *dir = ap_next_boot_rule_dirs; *dir; dir++) {
         g_autofree char *path = g_strconcat(*dir, "/" AP_DOCTOR_MDEVCTL_RULE, NULL);
         g_autofree char *target = ap_root_read_target(doctor->root, path);
         char *text;

@@ -4,12 +4,10 @@
 #pragma once
 
 #include "node_device/doctor/ap_doctor.h"
-#include "node_device/inventory/ap_host.h"
 
 /* Where the checks look, and what of it ap_doctor_evidence.c keeps. */
 #define AP_DOCTOR_APPARMOR "/etc/apparmor.d"
 #define AP_DOCTOR_BOOT_UNIT "libvirt-ap-boot.service"
-#define AP_DOCTOR_CMDLINE "/proc/cmdline"
 #define AP_DOCTOR_HOOKS "/etc/libvirt/hooks"
 #define AP_DOCTOR_HOOK_DIR AP_DOCTOR_HOOKS "/qemu.d"
 #define AP_DOCTOR_KUBEVIRT "/run/kubevirt"
@@ -35,13 +33,14 @@ extern const char *const ap_doctor_nova_files[];
 extern const char *const ap_doctor_nova_programs[];
 extern const char *const ap_doctor_profile_dirs[];
 extern const char *const ap_doctor_program_dirs[];
-extern const char *const ap_doctor_rule_dirs[];
 extern const char *const ap_doctor_unit_dirs[];
 
 /* One examination. */
 typedef struct {
     const ApRoot *root;
     ApHost *host;
+    ApInventory *inventory; /* with a host of its own */
+    const ApNextBoot *next;
     const char *code; /* of the check that runs */
     GPtrArray *diagnoses;
 } ApDoctor;
@@ -104,6 +103,8 @@ void
 ap_doctor_check_queues(ApDoctor *doctor);
 void
 ap_doctor_check_masks(ApDoctor *doctor);
+void
+ap_doctor_check_next_boot(ApDoctor *doctor);
 void
 ap_doctor_check_mixed_binding(ApDoctor *doctor);
 void

@@ -100,6 +100,7 @@ ap_guests_to_json(const GPtrArray *guests, const GPtrArray *problems)
         json_object_object_add(object, "name", string_to_json(guest->name));
         json_object_object_add(object, "uuid", string_to_json(guest->uuid));
         json_object_object_add(object, "state", string_to_json(guest->state));
+        json_object_object_add(object, "persistent", json_object_new_boolean(guest->persistent));
         json_object_object_add(object, "autostart", json_object_new_boolean(guest->autostart));
         json_object_object_add(object, "mdevs", strings_to_json(guest->mdevs));
         json_object_object_add(object, "held", strings_to_json(guest->held));
@@ -151,6 +152,7 @@ guest_from_json(JsonObject *object)
     if (!name || !state)
         return NULL;
     guest = ap_guest_new(name, ap_json_get_string(object, "uuid"), state);
+    guest->persistent = json_object_get_boolean(json_object_object_get(object, "persistent"));
     guest->autostart = json_object_get_boolean(json_object_object_get(object, "autostart"));
     if (!add_mdevs_from_json(guest, json_object_object_get(object, "mdevs"), FALSE) ||
         !add_mdevs_from_json(guest, json_object_object_get(object, "held"), TRUE))

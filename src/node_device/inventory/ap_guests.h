@@ -8,11 +8,14 @@
 #include "util/ap_matrix.h"
 #include "util/ap_root.h"
 
+#define AP_GUESTS_AUTOSTART_DIR "/etc/libvirt/qemu/autostart"
+
 /**
  * ApGuest:
  * @name: its name
  * @uuid: its UUID in lower case
  * @state: as virsh prints it: "running", "paused", "shut off", ...
+ * @persistent: whether it is defined, so that it is there after a boot
  * @autostart: whether libvirt starts it at boot
  * @mdevs: (element-type utf8): UUIDs that its definition or its running instance names
  * @held: (element-type utf8): those that the running instance has, or the starting one is to have
@@ -23,6 +26,7 @@ typedef struct {
     char *name;
     char *uuid;
     char *state;
+    gboolean persistent;
     gboolean autostart;
     GPtrArray *mdevs;
     GPtrArray *held;

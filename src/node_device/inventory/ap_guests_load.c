@@ -85,6 +85,7 @@ add_persistent(Loader *loader, const ApDomainDef *def)
 
     for (guint i = 0; i < def->mdevs->len; i++)
         ap_guest_add_mdev(guest, def->mdevs->pdata[i], FALSE);
+    guest->persistent = TRUE;
     guest->has_matrix = def->metadata_line > 0 && !def->matrix_error;
     guest->matrix = def->matrix;
 }
@@ -163,8 +164,11 @@ read_dir(Loader *loader, const char *path, void (*add)(Loader *, const ApDomainD
 static void
 read_autostart(Loader *loader)
 {
-    g_autoptr(GPtrArray) names = ap_root_list(loader->root, CONFIG_DIR "/autostart", NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) names = ap_root_list(loader->root, AP_GUESTS_AUTOSTART_DIR, &error);
 
+    if (!names && !g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
+        ap_problem_add(loader->problems, g_steal_pointer(&error), NULL, FALSE);
     for (guint i = 0; names && i < names->len; i++) {
         char *name = names->pdata[i];
         ApGuest *guest;

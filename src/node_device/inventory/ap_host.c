@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "conf/ap_udev_rule.h"
 #include "node_device/inventory/ap_host_priv.h"
 #include "util/ap_error.h"
 
@@ -161,35 +160,6 @@ read_facilities(ApHost *host)
 }
 
 
-/* After a boot the masks are those of chzdev's rule. Where there is none, what is live counts, as
- * for s390-tools: it may come from the kernel's command line. */
-static void
-read_boot_masks(ApHost *host)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *text =
-        ap_root_read(host->root, AP_UDEV_RULE_PATH, AP_ROOT_SMALL_MAX, NULL, &error);
-    ApMask apmask = ap_mask_range(0, AP_ID_MAX);
-    ApMask aqmask = apmask;
-
-    host->boot_apmask = host->apmask;
-    host->boot_aqmask = host->aqmask;
-    if (!text) {
-        if (!g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
-            ap_problem_add(host->problems, g_steal_pointer(&error), NULL, FALSE);
-        return;
-    }
-    if (!ap_udev_rule_parse(text, &apmask, &aqmask, &host->boot_rule, &error)) {
-        ap_host_add_problem(host, AP_UDEV_RULE_PATH, g_steal_pointer(&error));
-        return;
-    }
-    if (!host->boot_rule)
-        return;
-    host->boot_apmask = apmask;
-    host->boot_aqmask = aqmask;
-}
-
-
 void
 ap_host_add_problem(ApHost *host, const char *path, GError *error)
 {
@@ -220,7 +190,6 @@ ap_host_load(const ApRoot *root)
                             read_host_mask(host, BUS "/aqmask", &host->aqmask);
     }
     read_facilities(host);
-    read_boot_masks(host);
     ap_host_load_mdevs(host);
     return host;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reader of what is live: the AP bus, its cards and queues, the active matrices, all from sysfs;
- * and the masks that the host will have after the next boot. */
+/* Reader of what is live: the AP bus, its cards and queues, the active matrices, all from sysfs.
+ * What holds after the next boot is in ap_next_boot.h. */
 #pragma once
 
 #include "node_device/inventory/ap_problem.h"
@@ -76,9 +76,6 @@ typedef struct {
  * @control_domains: control domains of the LPAR
  * @apmask: adapters of the host's own drivers; empty where unknown
  * @aqmask: domains of the host's own drivers; empty where unknown
- * @boot_apmask: @apmask after the next boot
- * @boot_aqmask: @aqmask after the next boot
- * @boot_rule: whether a udev rule sets at least one of those
  * @mdevs: (element-type ApActiveMdev): active matrices, sorted by uuid
  * @problems: (element-type ApProblem): what could not be read
  *
@@ -100,9 +97,6 @@ typedef struct {
     ApMask control_domains;
     ApMask apmask;
     ApMask aqmask;
-    ApMask boot_apmask;
-    ApMask boot_aqmask;
-    gboolean boot_rule;
     GPtrArray *mdevs;
     GPtrArray *problems;
 
@@ -205,6 +199,19 @@ ap_host_owns_any(ApHost *host, const ApMatrix *matrix, ApApqnSet *ret_owned);
  */
 gboolean
 ap_host_has_overrides(ApHost *host);
+
+/**
+ * ap_host_needs_binding:
+ * @host: a host
+ * @matrix: a matrix
+ *
+ * Distributions bring new vfio_ap to old kernels: what its queues show decides, not a version.
+ *
+ * Returns: whether the kernel, before 6.0, takes only queues that are bound to vfio_ap; FALSE where
+ *   nothing tells.
+ */
+gboolean
+ap_host_needs_binding(ApHost *host, const ApMatrix *matrix);
 
 /**
  * ap_host_read_guest_matrix:

@@ -329,3 +329,44 @@ ap_host_has_overrides(ApHost *host)
     }
     return FALSE;
 }
+
+
+/* Whether a queue tells how old the kernel is: vfio_ap's have `status` since 6.0. */
+static gboolean
+tells_age(ApHost *host, ApApqn apqn, gboolean *ret_old)
+{
+    g_autofree char *dir = ap_host_queue_dir(apqn);
+    g_autofree char *status = g_strconcat(dir, "/status", NULL);
+
+    if (g_strcmp0(ap_host_get_driver(host, apqn), "vfio_ap") != 0)
+        return FALSE;
+    *ret_old = ap_root_is_missing(host->root, status);
+    return TRUE;
+}
+
+
+gboolean
+ap_host_needs_binding(ApHost *host, const ApMatrix *matrix)
+{
+    const ApMask *adapters = &matrix->adapters;
+    const ApMask *domains = &matrix->domains;
+    g_autoptr(GPtrArray) names = NULL;
+    gboolean is_old = FALSE;
+
+    if (!host->has_vfio_ap || host->has_ap_config)
+        return FALSE;
+    for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1)) {
+        for (int d = ap_mask_next(domains, 0); d >= 0; d = ap_mask_next(domains, d + 1)) {
+            if (tells_age(host, (ApApqn){ a, d }, &is_old))
+                return is_old;
+        }
+    }
+    names = ap_root_list(host->root, "/sys/bus/ap/devices", NULL);
+    for (guint i = 0; names && i < names->len; i++) {
+        ApApqn apqn;
+
+        if (ap_apqn_parse(names->pdata[i], &apqn) && tells_age(host, apqn, &is_old))
+            return is_old;
+    }
+    return FALSE;
+}

@@ -28,6 +28,7 @@ struct _ApInventory {
     Bounds *control;          /* adapters and control domains; parallel to owners */
     GHashTable *guests_of;    /* uuid -> GPtrArray of ApGuest, borrowed */
     GHashTable *last_guests;  /* loaded on demand */
+    ApNextBoot *next_boot;    /* computed on demand */
     const ApOwner **by_apqn;  /* made on demand */
     ApApqnSet *used;          /* made on demand */
 };
@@ -139,6 +140,7 @@ ap_inventory_free(ApInventory *inventory)
     g_clear_pointer(&inventory->guests, g_ptr_array_unref);
     g_clear_pointer(&inventory->definitions, g_ptr_array_unref);
     g_ptr_array_unref(inventory->problems);
+    ap_next_boot_free(inventory->next_boot);
     ap_host_free(inventory->host);
     ap_config_free(inventory->config);
     g_hash_table_unref(inventory->guests_of);
@@ -250,6 +252,41 @@ ap_inventory_get_last_guests(ApInventory *inventory)
         inventory->last_guests =
             ap_last_guests_load(inventory->host->root, inventory->problems);
     return inventory->last_guests;
+}
+
+
+ApNextBoot *
+ap_inventory_get_next_boot(ApInventory *inventory)
+{
+    if (!inventory->next_boot)
+        inventory->next_boot = ap_next_boot_load(inventory->host, inventory->problems);
+    return inventory->next_boot;
+}
+
+
+gboolean
+ap_inventory_may_start_guests(ApInventory *inventory)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) names =
+        ap_root_list(inventory->host->root, AP_GUESTS_AUTOSTART_DIR, &error);
+
+    return names ? names->len > 0 : !g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND);
+}
+
+
+const ApGuest *
+ap_inventory_find_boot_guest(ApInventory *inventory, const char *uuid, const ApGuest *except)
+{
+    GPtrArray *guests = uuid ? ap_inventory_get_guests_of(inventory, uuid) : NULL;
+
+    for (guint i = 0; guests && i < guests->len; i++) {
+        const ApGuest *guest = guests->pdata[i];
+
+        if (guest->autostart && (!except || strcmp(guest->name, except->name) != 0))
+            return guest;
+    }
+    return NULL;
 }
 
 

@@ -8,6 +8,7 @@
 #include "node_device/inventory/ap_guests.h"
 #include "node_device/inventory/ap_host.h"
 #include "node_device/inventory/ap_last_guests.h"
+#include "node_device/inventory/ap_next_boot.h"
 
 /**
  * ApOwner:
@@ -145,6 +146,42 @@ ap_inventory_get_guests_of(ApInventory *inventory, const char *uuid);
  */
 GHashTable *
 ap_inventory_get_last_guests(ApInventory *inventory);
+
+/**
+ * ap_inventory_get_next_boot:
+ * @inventory: an inventory
+ *
+ * Computes it when first called: it reads every udev rule.
+ *
+ * Returns: what holds after the next boot, borrowed.
+ */
+ApNextBoot *
+ap_inventory_get_next_boot(ApInventory *inventory);
+
+/**
+ * ap_inventory_may_start_guests:
+ * @inventory: an inventory
+ *
+ * Cheap: what it says no to need not load the guests.
+ *
+ * Returns: whether libvirt may start a guest at boot.
+ */
+gboolean
+ap_inventory_may_start_guests(ApInventory *inventory);
+
+/**
+ * ap_inventory_find_boot_guest:
+ * @inventory: an inventory
+ * @uuid: (nullable): UUID of an mdev, in lower case
+ * @except: (nullable): a guest that does not count
+ *
+ * Our hook starts the matrix of such a guest.
+ *
+ * Returns: (nullable): the first guest that names the mdev and that libvirt starts at boot,
+ *   borrowed.
+ */
+const ApGuest *
+ap_inventory_find_boot_guest(ApInventory *inventory, const char *uuid, const ApGuest *except);
 
 /**
  * ap_inventory_get_problems:
