@@ -242,7 +242,8 @@ judge_change(Session *session)
         return change_live(session);
     if (strcmp(action, "stop") == 0)
         return judge_stop(session);
-    if (harmless)
+    /* An action that no mdevctl has yet comes without a definition. */
+    if (harmless || !session->def)
         return 0;
     return strcmp(action, "start") == 0 ? judge_start(session) : judge_definition(session);
 }
