@@ -18,6 +18,9 @@
  * allows two minutes. */
 #define EMPTY_STALE_S 120
 
+/* How often a lock is given back when that fails. */
+#define RELEASE_TRIES 3
+
 
 /* In a world-writable directory only a regular file of root's says anything: any user can make
  * another one, and write a process id into it. Not root ourselves, as in a test, we are no better
@@ -135,13 +138,27 @@ ap_lock_format_aside(char *buffer, const char *path, int owner)
 }
 
 
+/* Whether the lock is certainly not @owner's any more. */
+static int
+give_back(const char *path, int owner)
+{
+    int holder;
+    ApLockState state = ap_lock_get_state(path, &holder);
+
+    if (holder == owner)
+        return unlink(path) == 0;
+    return holder != 0 || state != AP_LOCK_HELD;
+}
+
+
 void
 ap_lock_release(const char *path, int owner)
 {
     char left[PATH_MAX];
 
-    if (ap_lock_is_held_by(path, owner))
-        unlink(path);
+    /* One that stays hinders everybody else for as long as its owner lives. */
+    for (int i = 0; owner > 0 && i < RELEASE_TRIES && !give_back(path, owner); i++)
+        continue;
     ap_lock_format_mine(left, path, owner);
     unlink(left);
     ap_lock_format_aside(left, path, owner);

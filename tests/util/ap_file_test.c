@@ -64,6 +64,28 @@ test_a_tree_goes_and_what_it_links_to_stays(void)
 }
 
 
+static void
+test_a_new_name_replaces_nothing(void)
+{
+    g_autofree char *top = g_dir_make_tmp("ap-file-XXXXXX", NULL);
+    g_autofree char *a = g_build_filename(top, "a", NULL);
+    g_autofree char *b = g_build_filename(top, "b", NULL);
+    g_autofree char *text = NULL;
+
+    g_assert_true(g_file_set_contents(a, "a", -1, NULL));
+    g_assert_cmpint(ap_file_rename_new(a, b), ==, 0);
+    g_assert_false(g_file_test(a, G_FILE_TEST_EXISTS));
+    g_assert_cmpint(ap_file_rename_new(a, b), ==, ENOENT);
+    g_assert_true(g_file_set_contents(a, "other", -1, NULL));
+    g_assert_cmpint(ap_file_rename_new(a, b), ==, EEXIST);
+    g_assert_true(g_file_get_contents(b, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, "a");
+    g_assert_true(ap_file_lacks(EINVAL));
+    g_assert_false(ap_file_lacks(EACCES));
+    g_assert_cmpint(ap_file_remove_tree(top), ==, 0);
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -72,5 +94,6 @@ main(int argc, char **argv)
     g_test_add_func("/file/what-is-too-much-is-told", test_what_is_too_much_is_told);
     g_test_add_func("/file/a-tree-goes-and-what-it-links-to-stays",
                     test_a_tree_goes_and_what_it_links_to_stays);
+    g_test_add_func("/file/a-new-name-replaces-nothing", test_a_new_name_replaces_nothing);
     return g_test_run();
 }

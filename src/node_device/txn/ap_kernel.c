@@ -200,8 +200,8 @@ remove_in_child(ApKernel *kernel, const char *uuid, pid_t parent, int result_fd)
     for (int fd = 0; null_fd >= 0 && fd <= 2; fd++)
         dup2(null_fd, fd);
     errnum = kernel->ops->remove(kernel, uuid);
-    if (write(result_fd, &errnum, sizeof(errnum)) != sizeof(errnum))
-        _exit(1);
+    while (write(result_fd, &errnum, sizeof(errnum)) < 0 && errno == EINTR)
+        continue;
     _exit(0);
 }
 

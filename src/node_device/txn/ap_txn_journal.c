@@ -175,9 +175,11 @@ write_journal(ApTxn *txn, const char *new_path, const char *path)
     if (unlink(new_path) < 0 && errno != ENOENT)
         return errno;
     txn->fd = open(new_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (txn->fd < 0 || flock(txn->fd, LOCK_EX | LOCK_NB) < 0)
+    if (txn->fd < 0)
         return errno;
-    errnum = ap_file_write_all(txn->fd, text, strlen(text));
+    errnum = flock(txn->fd, LOCK_EX | LOCK_NB) < 0 ? errno : 0;
+    if (errnum == 0)
+        errnum = ap_file_write_all(txn->fd, text, strlen(text));
     if (errnum == 0 && fsync(txn->fd) < 0)
         errnum = errno;
     if (errnum == 0)

@@ -120,6 +120,7 @@ ap_step_mdev_undo(const ApRoot *root, ApKernel *kernel, const ApStep *step, GErr
 {
     static const ApMatrix empty;
     gboolean active;
+    gboolean begun;
     ApMatrix now = { 0 };
 
     /* A removal is the last step, and the kernel's alone to undo. */
@@ -130,8 +131,7 @@ ap_step_mdev_undo(const ApRoot *root, ApKernel *kernel, const ApStep *step, GErr
     if (!active)
         return TRUE;
     if (step->kind == AP_STEP_CREATE)
-        return !ap_matrix_equal(&now, &empty) ||
-               ap_kernel_remove_mdev(kernel, step->name, error) == 0;
+        return !ap_matrix_equal(&now, &empty) || remove_mdev(root, kernel, step, &begun, error);
     return !ap_matrix_equal(&now, &step->after) ||
            write_matrix(root, kernel, step, &step->after, &step->before, error);
 }
