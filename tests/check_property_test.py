@@ -227,7 +227,8 @@ class Judge:
                 {d for d in matrix.domains if d > host.max_domain}]
         beyond = {p for p in pairs if p[0] in high[0] or p[1] in high[1]}
         missing = [matrix.adapters - host.tree.adapters - high[0],
-                   matrix.domains - host.tree.domains - high[1]]
+                   matrix.domains - host.tree.domains - high[1],
+                   {d for d in matrix.control - host.tree.control if d <= host.max_domain}]
         if any(high) or any(d > host.max_domain for d in matrix.control):
             self.add("beyond-limit", beyond, "warn", "reject", "reject")
         if any(missing):
@@ -253,6 +254,9 @@ class Judge:
         unusable = {p for p in installed if host.is_unusable(p)}
         if unusable:
             self.add("unusable", unusable, "warn", "warn", "warn")
+        if (not is_definition and self.mdev in host.active and self.guest
+                and host.runs(self.guest) and not visible - unusable):
+            self.add("no-queue-left", [], None, "warn", "reject")
 
     def boot(self):
         """The definition is what starts at boot."""

@@ -80,13 +80,27 @@ def nodedev_xml(options):
             + "  </capability>\n</device>\n")
 
 
+def cpu_xml(text):
+    """'z14,ap,-apft': a model, features, and features that are switched off; '' names no model."""
+    if text is None:
+        return ""
+    model, *features = text.split(",")
+    names = "".join("<feature policy='%s' name='%s'/>" % (
+        "disable" if f.startswith("-") else "require", f.lstrip("-")) for f in features)
+    if not model:
+        return f"  <cpu mode='host-model'>{names}</cpu>\n"
+    return f"  <cpu mode='custom' match='exact'><model>{model}</model>{names}</cpu>\n"
+
+
 def domain_xml(name, options):
+    secure = "  <launchSecurity type='s390-pv'/>\n" if "secure" in options else ""
     hostdevs = "".join(
         "    <hostdev mode='subsystem' type='mdev' managed='no' model='vfio-ap'>\n"
         f"      <source><address uuid='{full_uuid(m)}'/></source>\n    </hostdev>\n"
         for m in filter(None, options.get("mdev", "").split(",")))
     return (f"<domain type='kvm'>\n  <name>{name}</name>\n  <uuid>{guest_uuid(name)}</uuid>\n"
             "  <os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type></os>\n"
+            f"{cpu_xml(options.get('cpu'))}{secure}"
             f"  <devices>\n{hostdevs}  </devices>\n</domain>\n")
 
 
@@ -233,8 +247,9 @@ class HostTree:
         for adapter in sorted(self.adapters):
             card = self.cards.get(adapter, {})
             dir_path = f"/sys/devices/ap/card{adapter:02x}"
-            letter = card.get("type", "CEX8C")[-1]
-            for name, value in (("type", card.get("type", "CEX8C")), ("hwtype", "14"),
+            kind = card.get("type", "CEX8C")
+            letter, hwtype = kind[-1], 6 + int(kind[3])
+            for name, value in (("type", kind), ("hwtype", str(hwtype)),
                                 ("online", card.get("online", "1")),
                                 ("config", card.get("config", "1")),
                                 ("chkstop", card.get("chkstop", "0")),

@@ -145,8 +145,8 @@ class HookTest(Hook):
         self.allow("reconnect begin", "<hostdev model='vfio-ap'")
 
     def test_what_is_too_long_to_be_read_does_not_start(self):
-        text = "<domain>" + " " * (64 << 20)
-        self.assertIn("64 MiB", self.refuse("prepare begin", text))
+        text = "<domain>" + " " * (8 << 20)
+        self.assertIn("8 MiB", self.refuse("prepare begin", text))
         self.allow("release end", text)
 
     def test_a_defined_matrix_is_started_and_stopped_with_its_guest(self):
@@ -266,9 +266,19 @@ class HookTest(Hook):
         self.refuse("prepare begin", domain_xml("payroll", A, type_="qemu"))
         self.allow("prepare begin", domain_xml("payroll", A, cpu="<cpu mode='host-model'/>"))
         self.refuse("start begin", domain_xml("payroll", A, cpu=custom))
-        self.allow("start begin", domain_xml(
-            "payroll", A, cpu="<cpu mode='custom'><model>z14</model>"
-                              "<feature policy='require' name='ap'/></cpu>"))
+
+    def test_a_cpu_that_hides_the_queues_is_refused_when_libvirt_has_expanded_it(self):
+        self.define(A, 5, 0x47)
+        self.allow("prepare begin", domain_xml("payroll", A, cpu="<cpu mode='host-model'/>"))
+        for features, word in ((["ap"], "apft"), (["ap", "apft"], "apqci"),
+                               (["ap", "apft", "apqci"], None)):
+            names = "".join(f"<feature policy='require' name='{name}'/>" for name in features)
+            text = domain_xml("payroll", A,
+                              cpu=f"<cpu mode='custom'><model>z14</model>{names}</cpu>")
+            if word:
+                self.assertIn(f"lacks the feature '{word}'", self.refuse("start begin", text))
+            else:
+                self.assertEqual(self.allow("start begin", text), "")
 
     def test_two_hostdevs_are_refused(self):
         self.define(A, 5, 0x47)

@@ -116,6 +116,17 @@ class QmpTest(unittest.TestCase):
             [{"return": f"/sys/bus/mdev/devices/{A}"}], [DELETED, OK]])
         self.assertEqual(result.returncode, 0, result.stderr)
 
+    def test_detach_sees_that_event_among_others(self):
+        other = {"event": "DEVICE_DELETED", "data": {"device": "hostdev7"}}
+        nameless = {"event": "DEVICE_DELETED", "data": {"path": "/machine/x"}}
+        for events in ([DELETED, EVENT, OK], [DELETED, nameless, other, OK, EVENT],
+                       [other, OK, nameless, DELETED]):
+            result, _ = self.converse("detach", [
+                [OK], [{"return": [{"name": "hostdev1", "type": "child<vfio-ap>"}]}],
+                [{"return": f"/sys/bus/mdev/devices/{A}"}], events])
+            self.path.unlink()
+            self.assertEqual(result.returncode, 0, result.stderr)
+
     def test_detach_of_what_the_guest_has_not_says_so(self):
         result, _ = self.converse("detach", [[OK], [{"return": []}]])
         self.assertEqual(result.returncode, 3)

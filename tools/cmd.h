@@ -150,7 +150,7 @@ cmd_is_file(const char *arg);
  * @ret_length: (out): its length in bytes
  * @error: return location
  *
- * Errors: AP_ERROR_IO; also if it is larger than AP_ROOT_LARGE_MAX.
+ * Errors: AP_ERROR_IO; also if it is larger than AP_ROOT_XML_MAX.
  *
  * Returns: (nullable): the content, with a NUL behind it; the caller frees it.
  */

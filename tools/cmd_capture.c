@@ -236,7 +236,7 @@ capture_domain(const Capture *capture, const char *path, GError **error)
     g_autofree char *text = NULL;
     gsize length;
 
-    text = ap_root_read(capture->root, path, AP_ROOT_LARGE_MAX, &length, &local);
+    text = ap_root_read(capture->root, path, AP_ROOT_XML_MAX, &length, &local);
     def = text ? ap_domain_xml_parse(text, length, &local) : NULL;
     stripped = def ? ap_domain_xml_strip(text, length, &local) : NULL;
     if (!stripped) {

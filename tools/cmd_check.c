@@ -121,7 +121,7 @@ load_definition(Check *check, const ApGuest *guest)
     ApDomainDef *def;
     gsize length;
 
-    text = ap_root_read(check->root, path, AP_ROOT_LARGE_MAX, &length, NULL);
+    text = ap_root_read(check->root, path, AP_ROOT_XML_MAX, &length, NULL);
     def = text ? ap_domain_xml_parse(text, length, NULL) : NULL;
     if (def)
         def->file = ap_root_describe(check->root, path);

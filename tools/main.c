@@ -52,7 +52,7 @@ cmd_read_file(const char *arg, gsize *ret_length, GError **error)
     gboolean is_stdin = strcmp(arg, "-") == 0;
     int fd = is_stdin ? STDIN_FILENO : open(arg, O_RDONLY | O_CLOEXEC);
     g_autoptr(GByteArray) buffer = g_byte_array_new();
-    int errnum = fd < 0 ? errno : ap_file_read_all(fd, AP_ROOT_LARGE_MAX, buffer);
+    int errnum = fd < 0 ? errno : ap_file_read_all(fd, AP_ROOT_XML_MAX, buffer);
 
     if (fd >= 0 && !is_stdin)
         close(fd);

@@ -4,6 +4,7 @@
 
 #include "conf/ap_domain_xml.h"
 #include "conf/ap_xml.h"
+#include "util/ap_error.h"
 
 
 static gboolean
@@ -30,6 +31,25 @@ is_os_type(xmlNode *node)
 }
 
 
+/* Says what the guest can bind; what another type holds is of no use here. */
+static gboolean
+is_secure_execution(xmlNode *node)
+{
+    g_autofree char *type =
+        ap_xml_is(node, "launchSecurity") ? ap_xml_get_attr(node, "type") : NULL;
+
+    return g_strcmp0(type, "s390-pv") == 0;
+}
+
+
+static gboolean
+is_nothing(xmlNode *node)
+{
+    (void)node;
+    return FALSE;
+}
+
+
 static gboolean
 is_kept_in_domain(xmlNode *node)
 {
@@ -39,7 +59,7 @@ is_kept_in_domain(xmlNode *node)
         if (ap_xml_is(node, kept[i]))
             return TRUE;
     }
-    return FALSE;
+    return is_secure_execution(node);
 }
 
 
@@ -83,6 +103,8 @@ strip_domain(xmlNode *domain)
             strip_children(child, is_os_type);
         else if (ap_xml_is(child, "devices"))
             strip_children(child, is_mdev_hostdev);
+        else if (ap_xml_is(child, "launchSecurity"))
+            strip_children(child, is_nothing);
         else if (ap_xml_is(child, "metadata"))
             strip_children(child, is_our_metadata);
     }
@@ -129,7 +151,7 @@ ap_domain_xml_strip(const char *text, gsize length, GError **error)
 {
     g_autoptr(ApDomainDef) def = ap_domain_xml_parse(text, length, error);
     g_autoptr(xmlDoc) doc = def ? ap_xml_parse(text, length, error) : NULL;
-    xmlChar *buffer;
+    xmlChar *buffer = NULL;
     char *result;
     int size;
 
@@ -138,6 +160,10 @@ ap_domain_xml_strip(const char *text, gsize length, GError **error)
     strip_document(doc);
     strip_comments((xmlNode *)doc);
     xmlDocDumpFormatMemoryEnc(doc, &buffer, &size, "UTF-8", 1);
+    if (!buffer) {
+        g_set_error(error, AP_ERROR, AP_ERROR_XML, "what is to be kept of it cannot be written");
+        return NULL;
+    }
     result = g_strndup((const char *)buffer, size);
     xmlFree(buffer);
     return result;

@@ -212,6 +212,16 @@ read_metadata(ApDomainDef *def, xmlNode *domain)
 
 
 static gboolean
+has_secure_execution(xmlNode *domain)
+{
+    xmlNode *security = ap_xml_find(domain, "launchSecurity");
+    g_autofree char *type = security ? ap_xml_get_attr(security, "type") : NULL;
+
+    return g_strcmp0(type, "s390-pv") == 0;
+}
+
+
+static gboolean
 means_ap(xmlNode *node)
 {
     g_autoptr(ApDomainHostdev) hostdev = ap_domain_hostdev_new(node);
@@ -238,6 +248,7 @@ read_settings(ApDomainDef *def, xmlNode *domain)
         if (ap_xml_is(child, "hostdev") && means_ap(child))
             def->outside_line = xmlGetLineNo(child);
     }
+    def->is_secure = has_secure_execution(domain);
     read_aliases(def, domain);
     read_metadata(def, domain);
 }
@@ -342,4 +353,31 @@ ap_domain_def_concerns_ap(const ApDomainDef *def)
             return TRUE;
     }
     return has_ap_feature(def);
+}
+
+
+static gboolean
+lacks_feature(const ApDomainDef *def, const char *name)
+{
+    const ApDomainFeature *feature = ap_domain_cpu_find_feature(def->cpu, name);
+
+    return feature ? !ap_domain_feature_is_on(feature) : ap_domain_cpu_is_custom(def->cpu);
+}
+
+
+ApGuestView
+ap_domain_def_get_view(const ApDomainDef *def)
+{
+    ApGuestView view = def->is_secure ? AP_VIEW_SECURE : 0;
+
+    /* Then it has no AP at all, and nothing else matters. */
+    if (lacks_feature(def, "ap"))
+        return view;
+    if (lacks_feature(def, "apft"))
+        view |= AP_VIEW_NO_APFT;
+    if (lacks_feature(def, "apqci"))
+        view |= AP_VIEW_NO_APQCI;
+    if (def->is_secure && lacks_feature(def, "appv"))
+        view |= AP_VIEW_NO_APPV;
+    return view;
 }

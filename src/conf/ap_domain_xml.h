@@ -5,6 +5,7 @@
 #include "conf/ap_domain_cpu.h"
 #include "conf/ap_domain_hostdev.h"
 #include "conf/ap_domain_metadata.h"
+#include "conf/ap_guest_view.h"
 
 #define AP_DOMAIN_QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
 
@@ -50,6 +51,7 @@ typedef struct {
  *   of type hostdev first
  * @os: (nullable): its <os>
  * @cpu: (nullable): its <cpu>
+ * @is_secure: whether it is an IBM Secure Execution guest: <launchSecurity type='s390-pv'/>
  * @capabilities: QEMU capabilities that the document takes away
  * @twice_alias: (nullable): a user's alias that two devices have
  * @twice_line: where it stands for the second time
@@ -73,6 +75,7 @@ typedef struct {
     GPtrArray *hostdevs;
     ApDomainOs *os;
     ApDomainCpu *cpu;
+    gboolean is_secure;
     ApDomainCapabilities capabilities;
     char *twice_alias;
     long twice_line;
@@ -135,6 +138,18 @@ ap_domain_def_find_ap(const ApDomainDef *def, guint n);
  */
 gboolean
 ap_domain_def_is_ap_feature(const ApDomainDef *def, const ApDomainFeature *feature);
+
+/**
+ * ap_domain_def_get_view:
+ * @def: a guest
+ *
+ * A named CPU model has what the document asks for and no more; any other CPU has what the host
+ * has, unless the document switches it off.
+ *
+ * Returns: what keeps it from its queues.
+ */
+ApGuestView
+ap_domain_def_get_view(const ApDomainDef *def);
 
 /**
  * ap_domain_def_concerns_ap:

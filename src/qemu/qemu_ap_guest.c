@@ -26,6 +26,7 @@ qemu_ap_guest_new(const ApDomainDef *def, ApInventory *inventory)
     guest->autostart = known && known->autostart;
     for (guint i = 0; i < def->mdevs->len; i++)
         ap_guest_add_mdev(guest, def->mdevs->pdata[i], FALSE);
+    guest->view = ap_domain_def_get_view(def);
     guest->has_matrix = def->metadata_line > 0 && !def->matrix_error;
     guest->matrix = def->matrix;
     return guest;

@@ -23,8 +23,7 @@
 
 #define SESSION "libvirt-ap-hook-session"
 
-/* Domain XML; libvirt's own limit for a message is 32 MiB. */
-#define INPUT_MAX AP_ROOT_LARGE_MAX
+#define INPUT_MAX AP_ROOT_XML_MAX
 
 /* The command line. */
 typedef struct {
@@ -158,7 +157,7 @@ main(int argc, char **argv)
     if (length < 0)
         return give_up(&call, "no memory for the guest's XML: nobody can tell whether it has AP");
     if (length > INPUT_MAX)
-        return give_up(&call, "more than 64 MiB of XML: nobody can tell whether it has AP");
+        return give_up(&call, "more than 8 MiB of XML: nobody can tell whether it has AP");
     mentions = mentions_ap(fd, length);
     if (mentions == 0 && !(is(&call, "release", "end") && has_claims(call.root)))
         return 0;

@@ -14,19 +14,19 @@
 
 #define PERIPHERAL "/machine/peripheral"
 
-/* A connection; @event is the last one that came between answers. */
+/* A connection; @deleted: ids of the devices of which events said that they are gone. */
 typedef struct {
     GSocketConnection *connection;
     GDataInputStream *input;
     const char *path;
-    JsonObject *event;
+    GHashTable *deleted;
 } Qmp;
 
 
 static void
 qmp_free(Qmp *qmp)
 {
-    json_object_put(qmp->event);
+    g_hash_table_unref(qmp->deleted);
     g_clear_object(&qmp->input);
     g_clear_object(&qmp->connection);
     g_free(qmp);
@@ -63,11 +63,17 @@ read_object(Qmp *qmp, GError **error)
 }
 
 
+/* Any number of events can come before an answer, and behind the one that is waited for. */
 static void
-set_event(Qmp *qmp, JsonObject *event)
+note_event(Qmp *qmp, JsonObject *event)
 {
-    json_object_put(qmp->event);
-    qmp->event = event;
+    const char *name = json_object_get_string(json_object_object_get(event, "event"));
+    JsonObject *data = json_object_object_get(event, "data");
+    JsonObject *device = NULL;
+
+    if (g_strcmp0(name, "DEVICE_DELETED") == 0 && json_object_is_type(data, json_type_object) &&
+        json_object_object_get_ex(data, "device", &device) && device)
+        g_hash_table_add(qmp->deleted, g_strdup(json_object_get_string(device)));
 }
 
 
@@ -87,8 +93,7 @@ execute(Qmp *qmp, const char *command, JsonObject *arguments, GError **error)
     if (!g_output_stream_write_all(output, text, strlen(text), NULL, NULL, &local))
         return set_io_error(qmp, local->message, error);
     for (;;) {
-        JsonObject *answer = read_object(qmp, error);
-        g_autoptr(JsonObject) owned = answer;
+        g_autoptr(JsonObject) answer = read_object(qmp, error);
         JsonObject *part;
 
         if (!answer)
@@ -100,8 +105,7 @@ execute(Qmp *qmp, const char *command, JsonObject *arguments, GError **error)
                         json_object_get_string(json_object_object_get(part, "desc")));
             return NULL;
         }
-        if (json_object_object_get_ex(answer, "event", NULL))
-            set_event(qmp, g_steal_pointer(&owned));
+        note_event(qmp, answer);
     }
 }
 
@@ -125,6 +129,7 @@ connect_to(const char *path, GError **error)
     g_autoptr(GError) local = NULL;
 
     qmp->path = path;
+    qmp->deleted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_socket_client_set_timeout(client, TIMEOUT_S);
     qmp->connection =
         g_socket_client_connect(client, G_SOCKET_CONNECTABLE(address), NULL, &local);
@@ -243,29 +248,16 @@ qemu_ap_qmp_attach(const char *path, const char *uuid, GError **error)
 }
 
 
-static gboolean
-is_deletion(JsonObject *event, const char *id)
-{
-    const char *name = json_object_get_string(json_object_object_get(event, "event"));
-    JsonObject *data = json_object_object_get(event, "data");
-    JsonObject *device = NULL;
-
-    return g_strcmp0(name, "DEVICE_DELETED") == 0 && data &&
-           json_object_object_get_ex(data, "device", &device) &&
-           g_strcmp0(json_object_get_string(device), id) == 0;
-}
-
-
 /* QEMU answers before the device is gone. */
 static gboolean
 wait_until_gone(Qmp *qmp, const char *id, GError **error)
 {
-    while (!qmp->event || !is_deletion(qmp->event, id)) {
-        JsonObject *object = read_object(qmp, error);
+    while (!g_hash_table_contains(qmp->deleted, id)) {
+        g_autoptr(JsonObject) object = read_object(qmp, error);
 
         if (!object)
             return FALSE;
-        set_event(qmp, object);
+        note_event(qmp, object);
     }
     return TRUE;
 }

@@ -384,6 +384,32 @@ qemu_ap_session_prepare(const QemuApSession *session, GError **error)
 }
 
 
+/* What the guest's CPU hides, of which libvirt has made up its mind by now. All else of the matrix
+ * was judged when it was prepared. */
+static void
+add_view(const QemuApSession *session, GPtrArray *findings)
+{
+    g_autoptr(ApInventory) inventory = NULL;
+    g_autoptr(GPtrArray) all = NULL;
+
+    if (ap_domain_def_get_view(session->def) == 0)
+        return;
+    inventory = load_inventory(session, load_config_or_default(session));
+    all = qemu_ap_guest_check_start(inventory, session->def, AP_PHASE_BIT(AP_PHASE_GUEST));
+    while (all->len > 0) {
+        ApFinding *finding = all->pdata[all->len - 1];
+        gboolean is_view =
+            finding->code == AP_CODE_NOT_VISIBLE || finding->code == AP_CODE_NOT_BINDABLE;
+
+        if (is_view)
+            g_ptr_array_add(findings, g_ptr_array_steal_index(all, all->len - 1));
+        else
+            g_ptr_array_remove_index(all, all->len - 1);
+    }
+    ap_finding_list_sort(findings);
+}
+
+
 gboolean
 qemu_ap_session_start(const QemuApSession *session, GError **error)
 {
@@ -395,6 +421,7 @@ qemu_ap_session_start(const QemuApSession *session, GError **error)
         return FALSE;
     }
     findings = qemu_ap_guest_check_taken(session->def, config);
+    add_view(session, findings);
     return conclude(session, findings, error);
 }
 

@@ -9,7 +9,8 @@
 /* Limits for ap_root_read(), in bytes. */
 #define AP_ROOT_ATTRIBUTE_MAX 4096                /* a sysfs attribute: one page */
 #define AP_ROOT_SMALL_MAX (1024 * 1024)           /* definitions, rules, configuration */
-#define AP_ROOT_LARGE_MAX (64 * 1024 * 1024)      /* domain XML */
+#define AP_ROOT_XML_MAX (8 * 1024 * 1024)         /* libvirt's: it takes 4 MiB, REMOTE_STRING_MAX */
+#define AP_ROOT_LARGE_MAX (64 * 1024 * 1024)      /* journal, last guests */
 
 typedef struct _ApRoot ApRoot;
 typedef struct _ApDir ApDir;

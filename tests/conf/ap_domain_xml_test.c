@@ -129,7 +129,8 @@ static const char full[] =
     "<hostdev mode='subsystem' type='pci'><source>SECRET</source></hostdev>"
     HOSTDEV("mdev", "vfio-ap", UUID_B) "</devices>"
     "<qemu:commandline><qemu:arg value='SECRET'/></qemu:commandline>"
-    "<launchSecurity><x>SECRET</x></launchSecurity>"
+    "<launchSecurity type='s390-pv'><x>SECRET</x></launchSecurity>"
+    "<launchSecurity type='sev'><session>SECRET</session></launchSecurity>"
     "</domain></domstatus>";
 
 
@@ -138,7 +139,7 @@ test_a_capture_keeps_no_secret(void)
 {
     static const char *const kept[] = { "state=\"paused\"", "pid=\"77\"", "type=\"kvm\"",
                                         "<name>g</name>", UUID_A, UUID_B, "hvm", "host-model",
-                                        "name=\"ap\"", "id=\"0x05\"" };
+                                        "name=\"ap\"", "id=\"0x05\"", "type=\"s390-pv\"" };
     g_autoptr(GError) error = NULL;
     g_autofree char *text = ap_domain_xml_strip(full, strlen(full), &error);
     g_autoptr(ApDomainDef) def = NULL;
@@ -153,6 +154,41 @@ test_a_capture_keeps_no_secret(void)
     g_assert_no_error(error);
     g_assert_cmpstr(def->state, ==, "paused");
     g_assert_cmpstr(def->mdevs->pdata[0], ==, UUID_B);
+    g_assert_true(def->is_secure);
+}
+
+
+static void
+test_what_the_cpu_hides_is_known(void)
+{
+#define CPU(attrs, inside) "<cpu " attrs ">" inside "</cpu>"
+#define ON(name) "<feature policy='require' name='" name "'/>"
+#define OFF(name) "<feature policy='disable' name='" name "'/>"
+#define SECURE "<launchSecurity type='s390-pv'/>"
+    static const struct {
+        const char *xml;
+        ApGuestView view;
+    } cases[] = {
+        { "", 0 },
+        { CPU("mode='host-model'", ""), 0 },
+        { CPU("mode='host-model'", OFF("apft")), AP_VIEW_NO_APFT },
+        { CPU("mode='host-passthrough'", OFF("apqci")), AP_VIEW_NO_APQCI },
+        { CPU("", "<model>z14</model>" ON("ap")), AP_VIEW_NO_APFT | AP_VIEW_NO_APQCI },
+        { CPU("", "<model>z14</model>" ON("ap") ON("apft") ON("apqci")), 0 },
+        { CPU("", "<model>z14</model>" ON("apft")), 0 },
+        { SECURE, AP_VIEW_SECURE },
+        { SECURE CPU("mode='host-model'", OFF("appv")), AP_VIEW_SECURE | AP_VIEW_NO_APPV },
+        { "<launchSecurity type='sev'/>", 0 },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text =
+            g_strconcat("<domain type='kvm'><name>g</name>", cases[i].xml, "</domain>", NULL);
+        g_autoptr(ApDomainDef) def = ap_domain_xml_parse(text, strlen(text), NULL);
+
+        g_test_message("%s", cases[i].xml);
+        g_assert_cmpuint(ap_domain_def_get_view(def), ==, cases[i].view);
+    }
 }
 
 
@@ -162,6 +198,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/domain-xml/what-is-no-guest-is-refused", test_what_is_no_guest_is_refused);
     g_test_add_func("/domain-xml/entities-do-not-grow", test_entities_do_not_grow);
+    g_test_add_func("/domain-xml/what-the-cpu-hides-is-known", test_what_the_cpu_hides_is_known);
     g_test_add_func("/domain-xml/states-are-virshs", test_states_are_virshs);
     g_test_add_func("/domain-xml/only-vfio-ap-hostdevs-are-taken",
                     test_only_vfio_ap_hostdevs_are_taken);

@@ -123,19 +123,38 @@ ap_judge_say(const ApApqnSet *apqns, const char *rest, ...)
 }
 
 
-/* Domains of @adapter that are in the LPAR and nobody's. */
+/* Whether a guest could use the queue if it got it. */
+static gboolean
+is_usable(ApJudge *judge, ApApqn apqn)
+{
+    if (judge->host->has_vfio_ap &&
+        g_strcmp0(ap_host_get_driver(judge->host, apqn), "vfio_ap") != 0)
+        return FALSE;
+    return !ap_host_owns(judge->host, apqn) && !ap_host_why_unusable(judge->host, apqn);
+}
+
+
+/* Domains of @adapter that are in the LPAR, nobody's, and of use. */
 static ApMask
 get_free_domains(ApJudge *judge, guint adapter)
 {
     const ApApqnSet *used = ap_inventory_get_used(judge->inventory);
+    GPtrArray *needs = ap_inventory_get_needs(judge->inventory);
     ApMask candidates = ap_mask_minus(&judge->host->domains, &used->domains[adapter]);
+    const ApCard *card;
     ApMask free_domains;
 
     if (!ap_mask_has(&judge->host->adapters, adapter))
         return (ApMask){ 0 };
+    card = ap_host_get_card(judge->host, adapter);
+    if (card && ap_card_is_too_old(card))
+        return (ApMask){ 0 };
+    for (guint i = 0; i < needs->len; i++)
+        candidates = ap_mask_minus(&candidates,
+                                   &((const ApNeed *)needs->pdata[i])->apqns.domains[adapter]);
     free_domains = candidates;
     for (int d = ap_mask_next(&candidates, 0); d >= 0; d = ap_mask_next(&candidates, d + 1)) {
-        if (ap_host_owns(judge->host, (ApApqn){ adapter, d }))
+        if (!is_usable(judge, (ApApqn){ adapter, d }))
             ap_mask_clear(&free_domains, d);
     }
     return free_domains;
@@ -165,17 +184,21 @@ append_free(ApJudge *judge, const ApMask *adapters, GString *text)
 char *
 ap_judge_suggest(ApJudge *judge, const char *otherwise)
 {
-    GString *text = g_string_new(NULL);
+    g_autofree char *bare = ap_host_describe_bare(judge->host);
+    GString *text = g_string_new(bare);
     ApMask elsewhere =
         ap_mask_minus(&judge->host->adapters, &judge->matrix.adapters);
 
+    /* What is missing then is not for the host to give. */
+    if (bare)
+        return g_string_free(text, FALSE);
     if (judge->host->has_bus && judge->host->masks_known) {
         if (append_free(judge, &judge->matrix.adapters, text) == 0) {
             g_string_append(text, "nothing is free on its adapters\n");
             append_free(judge, &elsewhere, text);
         }
         g_string_append(text, otherwise);
-        return g_string_free(text, FALSE);
+        return g_strchomp(g_string_free(text, FALSE));
     }
     /* Nothing to offer: then the other way is the only one. */
     g_string_append(text, g_str_has_prefix(otherwise, "or ") ? otherwise + 3 : otherwise);
@@ -292,6 +315,19 @@ judge_matrix(ApJudge *judge)
     ap_judge_boot(judge);
     ap_judge_kept(judge);
     ap_judge_previous_owner(judge);
+    ap_judge_view(judge);
+    ap_judge_left(judge);
+}
+
+
+/* What the host is about to give to guests. */
+static void
+judge_gift(ApJudge *judge)
+{
+    if (!ap_judge_steps(judge))
+        return;
+    ap_judge_needs(judge);
+    ap_judge_view(judge);
 }
 
 
@@ -311,8 +347,8 @@ judge_phases(ApInventory *inventory, const ApCandidate *candidate, guint phases,
         }
         if (phase != AP_PHASE_FREE)
             judge_matrix(&judge);
-        else if (ap_judge_steps(&judge))
-            ap_judge_needs(&judge);
+        else
+            judge_gift(&judge);
         if (!audit)
             judge_surroundings(&judge);
     }

@@ -91,9 +91,8 @@ may_start_at_boot(ApJudge *judge)
 }
 
 
-/* "apmask=-0x05,-0x06" for the ids of @mask. */
-static char *
-format_away(const char *name, const ApMask *mask)
+char *
+ap_judge_format_away(const char *name, const ApMask *mask)
 {
     GString *text = g_string_new(NULL);
 
@@ -120,8 +119,8 @@ suggest_chzdev(const ApApqnSet *lost)
         ap_mask_set(&adapters, a);
         domains = ap_mask_or(&domains, &lost->domains[a]);
     }
-    ap = format_away("apmask", &adapters);
-    aq = format_away("aqmask", &domains);
+    ap = ap_judge_format_away("apmask", &adapters);
+    aq = ap_judge_format_away("aqmask", &domains);
     return g_strdup_printf("free it for the next boot: `chzdev --type ap %s --persistent`, which "
                            "gives away whole adapters, or %s, which gives away these domains of "
                            "every adapter",

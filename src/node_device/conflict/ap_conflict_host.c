@@ -4,6 +4,10 @@
 #include <string.h>
 
 #include "node_device/conflict/ap_conflict_priv.h"
+#include "util/ap_error.h"
+
+/* Queues that are named one by one in commands and reasons. */
+#define LISTED_MAX 8
 
 
 static void
@@ -83,37 +87,61 @@ judge_limits(ApJudge *judge, ApApqnSet *ret_beyond)
 }
 
 
+/* What the guest gets of ids that the LPAR lacks. */
+static char *
+suggest_for_missing(ApJudge *judge, const ApMask *control, gboolean only_control)
+{
+    g_autofree char *domains = ap_mask_describe(control);
+    const char *queues =
+        ap_host_has_overrides(judge->host)
+            ? "this host binds queues by driver_override: the kernel does not take what is not "
+              "there"
+            : "the guest sees it when it appears; if it never should, it is a wrong number";
+
+    if (ap_mask_is_empty(control))
+        return g_strdup(queues);
+    return g_strdup_printf("%s%scontrol of domain %s has no effect: give the LPAR the control "
+                           "domain, or leave it out",
+                           only_control ? "" : queues, only_control ? "" : "\n", domains);
+}
+
+
 static void
 judge_installed(ApJudge *judge, const ApApqnSet *beyond)
 {
-    ApMask adapters = ap_mask_minus(&judge->matrix.adapters, &judge->host->adapters);
-    ApMask domains = ap_mask_minus(&judge->matrix.domains, &judge->host->domains);
+    const ApMatrix *matrix = &judge->matrix;
+    ApMask adapters = ap_mask_minus(&matrix->adapters, &judge->host->adapters);
+    ApMask domains = ap_mask_minus(&matrix->domains, &judge->host->domains);
+    ApMask control = ap_mask_minus(&matrix->control_domains, &judge->host->control_domains);
     ApMask adapters_above = ids_above(&adapters, judge->host->max_adapter);
     ApMask domains_above = ids_above(&domains, judge->host->max_domain);
-    gboolean overrides;
+    ApMask control_above = ids_above(&control, judge->host->max_domain);
+    g_autofree char *bare = ap_host_describe_bare(judge->host);
+    gboolean only_control;
     ApApqnSet set = { 0 };
     GString *ids;
 
-    ap_apqn_set_add(&set, &adapters, &judge->matrix.domains);
-    ap_apqn_set_add(&set, &judge->matrix.adapters, &domains);
+    ap_apqn_set_add(&set, &adapters, &matrix->domains);
+    ap_apqn_set_add(&set, &matrix->adapters, &domains);
     ap_apqn_set_remove_all(&set, beyond);
     adapters = ap_mask_minus(&adapters, &adapters_above);
     domains = ap_mask_minus(&domains, &domains_above);
-    if (ap_mask_is_empty(&adapters) && ap_mask_is_empty(&domains))
+    control = ap_mask_minus(&control, &control_above);
+    only_control = ap_mask_is_empty(&adapters) && ap_mask_is_empty(&domains);
+    if (only_control && ap_mask_is_empty(&control))
         return;
     ids = g_string_new(NULL);
     append_ids(ids, "adapter", &adapters);
     append_ids(ids, "domain", &domains);
+    append_ids(ids, "control domain", &control);
     g_string_append(ids, ": not in this LPAR now");
-    overrides = ap_host_has_overrides(judge->host);
-    judge->ids = (ApMatrix){ adapters, domains };
+    if (bare) {
+        g_string_prepend(ids, "\n  ");
+        g_string_prepend(ids, bare);
+    }
+    judge->ids = (ApMatrix){ adapters, domains, control };
     ap_judge_report(judge, AP_CODE_NOT_INSTALLED, AP_WEIGHT_USUAL, &set, NULL,
-                    g_string_free(ids, FALSE),
-                    g_strdup(overrides
-                                 ? "this host binds queues by driver_override: the kernel does not "
-                                   "take what is not there"
-                                 : "the guest sees it when it appears; if it never should, it is "
-                                   "a wrong number"));
+                    g_string_free(ids, FALSE), suggest_for_missing(judge, &control, only_control));
     judge->ids = (ApMatrix){ 0 };
 }
 
@@ -155,17 +183,125 @@ is_freed_by_intent(ApJudge *judge, const ApApqnSet *owned, const ApNextBoot *nex
 }
 
 
+/* Of a queue whose driver_override no driver answers to: how it is misspelt; NULL of another. */
+static char *
+find_misspelt_override(ApJudge *judge, ApApqn apqn)
+{
+    const char *driver = ap_host_get_driver(judge->host, apqn);
+    g_autofree char *override = NULL;
+
+    if (!driver || driver[0] != '\0')
+        return NULL;
+    override = ap_host_read_override(judge->host, apqn);
+    return override && strcmp(override, "vfio_ap") != 0 ? ap_text_printable(override) : NULL;
+}
+
+
+static char *
+append_overrides(ApJudge *judge, const ApApqnSet *owned)
+{
+    GString *text = g_string_new(NULL);
+    guint position = 0;
+    guint n = 0;
+    ApApqn apqn;
+
+    if (!ap_host_has_overrides(judge->host))
+        return g_string_free(text, FALSE);
+    while (n < LISTED_MAX && ap_apqn_set_next(owned, &position, &apqn)) {
+        g_autofree char *override = find_misspelt_override(judge, apqn);
+        g_autofree char *name = ap_apqn_to_string(apqn);
+
+        if (!override)
+            continue;
+        g_string_append_printf(text, "\n  %s is bound to no driver: its driver_override is '%s', "
+                                     "and there is no driver of that name for it",
+                               name, override);
+        n++;
+    }
+    return g_string_free(text, FALSE);
+}
+
+
+/* A command for each queue that is there; of many the first few show how it goes. */
+static char *
+suggest_overrides(ApJudge *judge, const ApApqnSet *set)
+{
+    GString *text = g_string_new("or give it to guests:");
+    guint position = 0;
+    guint n = 0;
+    ApApqn apqn;
+
+    while (n <= LISTED_MAX && ap_apqn_set_next(set, &position, &apqn)) {
+        g_autofree char *name = ap_apqn_to_string(apqn);
+
+        if (!ap_host_get_driver(judge->host, apqn))
+            continue;
+        if (n++ < LISTED_MAX)
+            g_string_append_printf(text, "\ndriverctl -b ap set-override %s vfio_ap", name);
+        else
+            g_string_append(text, "\nand so on for the others");
+    }
+    if (n == 0)
+        g_string_truncate(text, 0);
+    return g_string_free(text, FALSE);
+}
+
+
+static gboolean
+is_needed(ApJudge *judge, const ApApqnSet *set)
+{
+    GPtrArray *needs = ap_inventory_get_needs(judge->inventory);
+
+    for (guint i = 0; i < needs->len; i++) {
+        const ApNeed *need = needs->pdata[i];
+
+        for (guint a = 0; a <= AP_ID_MAX; a++) {
+            if (ap_mask_intersects(&need->apqns.domains[a], &set->domains[a]))
+                return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+
+/* How the host's own queues could become the guests'. While overrides are in force the kernel takes
+ * no masks. */
+static char *
+suggest_freeing(ApJudge *judge, const ApApqnSet *owned)
+{
+    ApMask adapters = { 0 };
+    ApMask domains = { 0 };
+    g_autofree char *adapter_list = NULL;
+    g_autofree char *domain_list = NULL;
+
+    if (is_needed(judge, owned))
+        return g_strdup("or see what of the host needs it: virt-ap check FILE --phase free");
+    if (ap_host_has_overrides(judge->host))
+        return suggest_overrides(judge, owned);
+    for (guint a = 0; a <= AP_ID_MAX; a++) {
+        if (ap_mask_is_empty(&owned->domains[a]))
+            continue;
+        ap_mask_set(&adapters, a);
+        domains = ap_mask_or(&domains, &owned->domains[a]);
+    }
+    adapter_list = ap_judge_format_away("apmask", &adapters);
+    domain_list = ap_judge_format_away("aqmask", &domains);
+    return g_strdup_printf("or free it: chzdev --type ap %s, or %s", adapter_list,
+                           domain_list);
+}
+
+
 /* What somebody wrote into a file goes before anything else that could be done. */
 static char *
 suggest_free(ApJudge *judge, const ApApqnSet *owned)
 {
     const ApNextBoot *next = ap_inventory_get_next_boot(judge->inventory);
     const ApBootMasks *masks = ap_next_boot_get_masks(next);
+    g_autofree char *otherwise = suggest_freeing(judge, owned);
     g_autofree char *command = NULL;
 
     if (!is_freed_by_intent(judge, owned, next))
-        return ap_judge_suggest(judge, "or free it: chzdev --type ap apmask=-ADAPTER, or "
-                                       "aqmask=-DOMAIN");
+        return ap_judge_suggest(judge, otherwise);
     command = ap_next_boot_format_masks(&masks->apmask, &masks->aqmask, "--active");
     return g_strdup_printf("%s frees it, but is not in force: it has not acted since the boot, or "
                            "is newer; apply it: `%s`",
@@ -178,6 +314,8 @@ judge_owned(ApJudge *judge)
 {
     gboolean must_be_bound = FALSE;
     ApApqnSet owned = { 0 };
+    g_autofree char *overrides = NULL;
+    g_autofree char *said = NULL;
 
     ap_host_owns_any(judge->host, &judge->matrix, &owned);
     if (ap_apqn_set_is_empty(&owned) && ap_host_needs_binding(judge->host, &judge->matrix)) {
@@ -187,44 +325,56 @@ judge_owned(ApJudge *judge)
     if (ap_apqn_set_is_empty(&owned))
         return;
     ap_apqn_set_add_all(&judge->said, &owned);
-    if (must_be_bound)
+    if (must_be_bound) {
         ap_judge_report(judge, AP_CODE_HOST_OWNED, AP_WEIGHT_USUAL, &owned, NULL,
                         ap_judge_say(&owned, "is not bound to vfio_ap: this kernel, before 6.0, "
                                              "refuses such a queue"),
                         ap_judge_suggest(judge, "or bind it: modprobe vfio_ap"));
-    else
-        ap_judge_report(judge, AP_CODE_HOST_OWNED, AP_WEIGHT_USUAL, &owned, NULL,
-                        ap_judge_say(&owned, "belongs to the host's own drivers"),
-                        suggest_free(judge, &owned));
+        return;
+    }
+    overrides = append_overrides(judge, &owned);
+    said = ap_judge_say(&owned, "belongs to the host's own drivers");
+    ap_judge_report(judge, AP_CODE_HOST_OWNED, AP_WEIGHT_USUAL, &owned, NULL,
+                    g_strconcat(said, overrides, NULL), suggest_free(judge, &owned));
 }
 
 
 /* Why the kernel does not pass a queue to a guest; NULL if it does. */
-static const char *
-why_not_passable(ApHost *host, ApApqn apqn)
+static char *
+why_not_passable(ApJudge *judge, ApApqn apqn)
 {
-    const char *driver = ap_host_get_driver(host, apqn);
+    const char *driver = ap_host_get_driver(judge->host, apqn);
+    const ApCard *card = ap_host_get_card(judge->host, apqn.adapter);
+    g_autofree char *override = NULL;
 
     if (!driver)
-        return "does not exist";
-    if (driver[0] == '\0')
-        return "is bound to no driver";
-    return strcmp(driver, "vfio_ap") == 0 ? NULL : "is bound to the host's driver";
+        return g_strdup("does not exist");
+    if (driver[0] != '\0')
+        return strcmp(driver, "vfio_ap") == 0 ? NULL : g_strdup("is bound to the host's driver");
+    if (card && ap_card_is_too_old(card))
+        return g_strdup_printf("is bound to no driver: vfio_ap takes no card before CEX4, and this "
+                               "is a %s",
+                               card->type);
+    override = find_misspelt_override(judge, apqn);
+    if (!override)
+        return g_strdup("is bound to no driver");
+    return g_strdup_printf("is bound to no driver: its driver_override is '%s'", override);
 }
 
 
 /* vfio_ap_mdev_filter_matrix(): one queue that cannot be passed hides its whole adapter. Returns
  * how the first such queue is called, NULL if the adapter passes. */
 static char *
-find_culprit(ApHost *host, guint adapter, const ApMask *domains)
+find_culprit(ApJudge *judge, guint adapter, const ApMask *domains, ApApqnSet *ret_culprits)
 {
     for (int d = ap_mask_next(domains, 0); d >= 0; d = ap_mask_next(domains, d + 1)) {
         ApApqn apqn = { adapter, d };
-        const char *why = why_not_passable(host, apqn);
+        g_autofree char *why = why_not_passable(judge, apqn);
         g_autofree char *name = NULL;
 
         if (!why)
             continue;
+        ap_mask_set(&ret_culprits->domains[adapter], d);
         name = ap_apqn_describe(apqn);
         return g_strdup_printf("%s %s", name, why);
     }
@@ -234,7 +384,8 @@ find_culprit(ApHost *host, guint adapter, const ApMask *domains)
 
 /* Names, for each adapter that loses something, who is to blame. */
 static char *
-name_culprits(ApJudge *judge, const ApApqnSet *lost, const ApMask *domains, gboolean *ret_stale)
+name_culprits(ApJudge *judge, const ApApqnSet *lost, const ApMask *domains,
+              ApApqnSet *ret_culprits, gboolean *ret_stale)
 {
     GString *text = g_string_new(NULL);
 
@@ -244,7 +395,7 @@ name_culprits(ApJudge *judge, const ApApqnSet *lost, const ApMask *domains, gboo
 
         if (ap_mask_is_empty(&lost->domains[a]))
             continue;
-        culprit = find_culprit(judge->host, a, domains);
+        culprit = find_culprit(judge, a, domains, ret_culprits);
         *ret_stale |= !culprit;
         g_string_append_printf(text, "\n  adapter %u: %s", a,
                                culprit ? culprit
@@ -255,36 +406,47 @@ name_culprits(ApJudge *judge, const ApApqnSet *lost, const ApMask *domains, gboo
 }
 
 
-/* What of the matrix the guest does not get although the LPAR has it. Returns whether the kernel
- * could have told of an active matrix, but was not asked. */
-static gboolean
-get_lost(ApJudge *judge, const ApMask *adapters, const ApMask *domains, ApApqnSet *ret_lost)
+gboolean
+ap_judge_get_visible(ApJudge *judge, ApApqnSet *ret_visible)
 {
     const ApCandidate *candidate = judge->candidate;
     const ApActiveMdev *mdev =
         candidate->active ? ap_host_find_mdev(judge->host, candidate->uuid) : NULL;
-    gboolean is_read = FALSE;
-    ApApqnSet visible;
+    ApMatrix guest;
 
-    if (mdev && ap_matrix_equal(&mdev->matrix, &judge->matrix))
-        is_read = ap_host_read_guest_matrix(judge->host, mdev, &visible);
-    if (!is_read) {
-        ApMatrix guest = ap_host_predict_guest_matrix(judge->host, &judge->matrix);
+    if (mdev && ap_matrix_equal(&mdev->matrix, &judge->matrix) &&
+        ap_host_read_guest_matrix(judge->host, mdev, ret_visible))
+        return FALSE;
+    guest = ap_host_predict_guest_matrix(judge->host, &judge->matrix);
+    ap_apqn_set_add(ret_visible, &guest.adapters, &guest.domains);
+    return mdev != NULL;
+}
 
-        visible = (ApApqnSet){ 0 };
-        ap_apqn_set_add(&visible, &guest.adapters, &guest.domains);
-    }
-    ap_apqn_set_add(ret_lost, adapters, domains);
-    ap_apqn_set_remove_all(ret_lost, &visible);
-    return mdev && !is_read;
+
+/* How @culprits, of which @first is the first, come to vfio_ap. */
+static char *
+suggest_binding(ApJudge *judge, const ApApqnSet *culprits, ApApqn first)
+{
+    const ApCard *card = ap_host_get_card(judge->host, first.adapter);
+    g_autofree char *override = NULL;
+
+    if (card && ap_card_is_too_old(card))
+        return g_strdup_printf("leave adapter %u out: no guest can get its queues", first.adapter);
+    override = ap_host_has_overrides(judge->host) ? suggest_overrides(judge, culprits) : NULL;
+    if (override && override[0] != '\0')
+        return g_strdup_printf("leave its adapter or its domain out\n%s", override);
+    return g_strdup("bind that queue to vfio_ap, or leave its adapter or its domain out");
 }
 
 
 static char *
-suggest_unhide(ApJudge *judge, gboolean stale)
+suggest_unhide(ApJudge *judge, const ApApqnSet *culprits, gboolean stale)
 {
-    if (!stale)
-        return g_strdup("bind that queue to vfio_ap, or leave its adapter or its domain out");
+    guint position = 0;
+    ApApqn first;
+
+    if (!stale && ap_apqn_set_next(culprits, &position, &first))
+        return suggest_binding(judge, culprits, first);
     if (!judge->host->has_ap_config)
         return g_strdup("assign one of its adapters again: unassign_adapter, then assign_adapter");
     return g_strdup_printf("write its ap_config with its own content:\n"
@@ -299,25 +461,29 @@ judge_filtered(ApJudge *judge)
     ApMask adapters = ap_mask_and(&judge->matrix.adapters, &judge->host->adapters);
     ApMask domains = ap_mask_and(&judge->matrix.domains, &judge->host->domains);
     guint total = ap_mask_count(&adapters) * ap_mask_count(&domains);
+    ApApqnSet visible = { 0 };
     ApApqnSet lost = { 0 };
+    ApApqnSet blamed = { 0 };
     g_autofree char *culprits = NULL;
     g_autofree char *said = NULL;
     gboolean nothing_left;
     gboolean computed;
     gboolean stale;
 
-    computed = get_lost(judge, &adapters, &domains, &lost);
+    computed = ap_judge_get_visible(judge, &visible);
+    ap_apqn_set_add(&lost, &adapters, &domains);
+    ap_apqn_set_remove_all(&lost, &visible);
     nothing_left = ap_apqn_set_count(&lost) == total;
     ap_apqn_set_remove_all(&lost, &judge->said);
     if (ap_apqn_set_is_empty(&lost))
         return;
-    culprits = name_culprits(judge, &lost, &domains, &stale);
+    culprits = name_culprits(judge, &lost, &domains, &blamed, &stale);
     said = ap_judge_say(&lost, "is hidden from the guest, with its adapter%s%s",
                         computed ? " (computed)" : "", nothing_left ? "; nothing is left" : "");
     ap_judge_report(judge, AP_CODE_FILTERED,
                     nothing_left ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL, &lost, NULL,
                     g_strconcat(said, culprits, NULL),
-                    suggest_unhide(judge, stale));
+                    suggest_unhide(judge, &blamed, stale));
 }
 
 

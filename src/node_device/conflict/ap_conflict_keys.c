@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "node_device/conflict/ap_conflict_priv.h"
-#include "node_device/inventory/ap_zkey.h"
 
 /* The APQNs of a matrix that one guest had last. */
 typedef struct {
@@ -135,42 +134,111 @@ list_apqns(const ApApqnSet *set)
 }
 
 
-static char *
-say_needs(const ApApqnSet *set, const ApApqnSet *named, const char *modes)
+/* Adds what is needed of @given to @set, and who needs it to @reasons. */
+static void
+find_needed(ApJudge *judge, const ApApqnSet *given, ApApqnSet *set, GString *reasons)
 {
-    g_autofree char *first = ap_judge_say(set, "is needed by the host");
-    GString *text = g_string_new(first);
+    GPtrArray *needs = ap_inventory_get_needs(judge->inventory);
 
-    if (!ap_apqn_set_is_empty(named)) {
-        g_autofree char *names = list_apqns(named);
+    for (guint i = 0; i < needs->len; i++) {
+        const ApNeed *need = needs->pdata[i];
+        ApApqnSet taken = { 0 };
+        g_autofree char *names = NULL;
 
-        g_string_append_printf(text, "\n  keys of its zkey repository use %s", names);
+        for (guint a = 0; a <= AP_ID_MAX; a++)
+            taken.domains[a] = ap_mask_and(&need->apqns.domains[a], &given->domains[a]);
+        if (ap_apqn_set_is_empty(&taken))
+            continue;
+        names = list_apqns(&taken);
+        g_string_append_printf(reasons, "\n  %s %s", need->who, names);
+        ap_apqn_set_add_all(set, &taken);
     }
-    if (modes[0])
-        g_string_append_printf(text, "\n  no usable queue of mode %s would stay", modes);
-    return g_string_free(text, FALSE);
+}
+
+
+/* CCA's applications and TKE use the default domain. */
+static void
+find_default_domain(ApJudge *judge, const ApApqnSet *given, ApApqnSet *set, GString *reasons)
+{
+    g_autofree char *text = ap_root_read_line(judge->host->root, "/sys/bus/ap/ap_domain");
+    g_autoptr(GPtrArray) queues = NULL;
+    ApApqnSet lost = { 0 };
+    guint64 domain;
+
+    if (!text || !ap_attr_parse(text, &domain, NULL) || domain > AP_ID_MAX)
+        return;
+    queues = ap_host_list_queues(judge->host);
+    for (guint i = 0; i < queues->len; i++) {
+        const ApQueue *queue = queues->pdata[i];
+
+        if (queue->apqn.domain != domain || !get_usable_mode(judge->host, queue))
+            continue;
+        if (!ap_apqn_set_has(given, queue->apqn))
+            return;
+        ap_mask_set(&lost.domains[queue->apqn.adapter], domain);
+    }
+    if (ap_apqn_set_is_empty(&lost))
+        return;
+    g_string_append_printf(reasons, "\n  domain %u is the host's default domain (ap_domain): none "
+                                    "of its usable queues would stay",
+                           (guint)domain);
+    ap_apqn_set_add_all(set, &lost);
+}
+
+
+/* Of what the host is to give away: what this LPAR has, and what only another site can have. */
+static void
+split_given(ApJudge *judge, const ApApqnSet *given, ApApqnSet *ret_here, ApApqnSet *ret_elsewhere)
+{
+    *ret_here = (ApApqnSet){ 0 };
+    *ret_elsewhere = *given;
+    for (guint a = 0; a <= AP_ID_MAX; a++) {
+        if (ap_mask_has(&judge->host->adapters, a))
+            ret_here->domains[a] = ap_mask_and(&given->domains[a], &judge->host->domains);
+    }
+    ap_apqn_set_remove_all(ret_elsewhere, ret_here);
+}
+
+
+static void
+report_needs(ApJudge *judge, ApWeight weight, const ApApqnSet *set, const char *what,
+             const char *reasons, const char *hint)
+{
+    g_autofree char *said = NULL;
+
+    if (ap_apqn_set_is_empty(set))
+        return;
+    said = ap_judge_say(set, "%s", what);
+    ap_judge_report(judge, AP_CODE_HOST_NEEDS, weight, set, NULL,
+                    g_strconcat(said, reasons, NULL), g_strdup(hint));
 }
 
 
 void
 ap_judge_needs(ApJudge *judge)
 {
+    g_autoptr(GString) reasons = g_string_new(NULL);
+    g_autoptr(GString) elsewhere_reasons = g_string_new(NULL);
     g_autoptr(GString) modes = g_string_new(NULL);
     ApApqnSet given;
-    ApApqnSet named;
+    ApApqnSet here;
+    ApApqnSet elsewhere;
     ApApqnSet set = { 0 };
+    ApApqnSet elsewhere_set = { 0 };
 
     if (!ap_host_owns_any(judge->host, &judge->matrix, &given))
         return;
-    ap_zkey_load(judge->host->root, &named, ap_inventory_get_problems(judge->inventory));
-    for (guint a = 0; a <= AP_ID_MAX; a++)
-        named.domains[a] = ap_mask_and(&named.domains[a], &given.domains[a]);
-    find_last_of_mode(judge->host, &given, &set, modes);
-    ap_apqn_set_add_all(&set, &named);
-    if (ap_apqn_set_is_empty(&set))
-        return;
-    ap_judge_report(judge, AP_CODE_HOST_NEEDS, AP_WEIGHT_USUAL, &set, NULL,
-                    say_needs(&set, &named, modes->str),
-                    g_strdup("give away other queues, or associate those keys with others first: "
-                             "zkey change --name NAME --apqns=-APQN"));
+    split_given(judge, &given, &here, &elsewhere);
+    find_needed(judge, &here, &set, reasons);
+    find_default_domain(judge, &here, &set, reasons);
+    find_last_of_mode(judge->host, &here, &set, modes);
+    if (modes->len > 0)
+        g_string_append_printf(reasons, "\n  no usable queue of mode %s would stay", modes->str);
+    report_needs(judge, AP_WEIGHT_GRAVE, &set, "is needed by the host", reasons->str,
+                 "give away other queues, or associate those keys with others first: zkey change "
+                 "--name NAME --apqns=-APQN");
+    find_needed(judge, &elsewhere, &elsewhere_set, elsewhere_reasons);
+    report_needs(judge, AP_WEIGHT_USUAL, &elsewhere_set,
+                 "is not in this LPAR, and the host names it", elsewhere_reasons->str,
+                 "it may be meant for another site; if not, correct what names it");
 }

@@ -97,3 +97,20 @@ ap_judge_shared_mdev(ApJudge *judge);
 /* ap_conflict_share.c: who could change whose master keys. */
 void
 ap_judge_control(ApJudge *judge);
+
+/* ap_conflict_host.c: the APQNs that the guest of the matrix has, as the kernel shows them. Returns
+ * whether the kernel could have told, but was not asked. */
+gboolean
+ap_judge_get_visible(ApJudge *judge, ApApqnSet *ret_visible);
+
+/* ap_conflict_view.c: what the guest's CPU hides, what it or anybody can bind. */
+void
+ap_judge_view(ApJudge *judge);
+
+/* ap_conflict_view.c: a running guest has no usable queue, or would have none. */
+void
+ap_judge_left(ApJudge *judge);
+
+/* ap_conflict_boot.c: what takes the ids of @mask away in chzdev's words: "apmask=-0x05,-0x06". */
+char *
+ap_judge_format_away(const char *name, const ApMask *mask);

@@ -88,8 +88,9 @@ static const ApRule rules[AP_N_CODES] = {
         { { ALLOW, ALLOW, WARN }, { ALLOW, ALLOW, WARN } },
     },
     [AP_CODE_HOST_NEEDS] = {
-        CONFLICT "_keys.c:ap_judge_needs", TRUE,
-        { { ALLOW, ALLOW, REJECT }, { ALLOW, ALLOW, REJECT } },
+        CONFLICT "_keys.c:report_needs", TRUE,
+        { { ALLOW, ALLOW, WARN }, { ALLOW, ALLOW, REJECT } },
+        "the queue is in this LPAR",
     },
     [AP_CODE_MIXED_BINDING] = {
         CONFLICT "_host.c:ap_judge_binding", FALSE,
@@ -143,18 +144,18 @@ static const ApRule rules[AP_N_CODES] = {
         "the UUID is active as another type",
     },
     [AP_CODE_NOT_VISIBLE] = {
-        NULL, TRUE,
+        CONFLICT "_view.c:judge_visible", TRUE,
         { { ALLOW, ALLOW, WARN }, { ALLOW, ALLOW, REJECT } },
         "the guest would see nothing",
     },
     [AP_CODE_NOT_BINDABLE] = {
-        NULL, TRUE,
-        { { ALLOW, ALLOW, WARN }, { ALLOW, ALLOW, REJECT } },
+        CONFLICT "_view.c:judge_bindable", TRUE,
+        { { WARN, WARN, WARN }, { WARN, WARN, REJECT } },
         "the guest could use nothing",
     },
     [AP_CODE_NO_QUEUE_LEFT] = {
-        NULL, FALSE,
-        { { ALLOW, ALLOW, REJECT }, { ALLOW, ALLOW, REJECT } },
+        CONFLICT "_view.c:ap_judge_left", FALSE,
+        { { ALLOW, WARN, REJECT }, { ALLOW, WARN, REJECT } },
     },
 };
 

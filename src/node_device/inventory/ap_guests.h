@@ -5,6 +5,7 @@
  * callout has the program libvirt-ap-guests load them, and only after a conflict. */
 #pragma once
 
+#include "conf/ap_guest_view.h"
 #include "util/ap_matrix.h"
 #include "util/ap_root.h"
 
@@ -19,6 +20,7 @@
  * @autostart: whether libvirt starts it at boot
  * @mdevs: (element-type utf8): UUIDs that its definition or its running instance names
  * @held: (element-type utf8): those that the running instance has, or the starting one is to have
+ * @view: what keeps it from its queues; of a guest that runs, its running instance counts
  * @has_matrix: whether its metadata describes the matrix that it brings with it
  * @matrix: that matrix
  */
@@ -30,6 +32,7 @@ typedef struct {
     gboolean autostart;
     GPtrArray *mdevs;
     GPtrArray *held;
+    ApGuestView view;
     gboolean has_matrix;
     ApMatrix matrix;
 } ApGuest;

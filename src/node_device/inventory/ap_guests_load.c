@@ -31,7 +31,7 @@ read_domain(Loader *loader, ApDir *dir, const char *dir_path, const char *name)
     const char *text;
     gsize length;
 
-    text = ap_dir_read(dir, name, AP_ROOT_LARGE_MAX, &length, &error);
+    text = ap_dir_read(dir, name, AP_ROOT_XML_MAX, &length, &error);
     if (text) {
         def = ap_domain_xml_parse(text, length, &error);
         if (!def) {
@@ -86,6 +86,7 @@ add_persistent(Loader *loader, const ApDomainDef *def)
     for (guint i = 0; i < def->mdevs->len; i++)
         ap_guest_add_mdev(guest, def->mdevs->pdata[i], FALSE);
     guest->persistent = TRUE;
+    guest->view = ap_domain_def_get_view(def);
     guest->has_matrix = def->metadata_line > 0 && !def->matrix_error;
     guest->matrix = def->matrix;
 }
@@ -102,6 +103,7 @@ add_status(Loader *loader, const ApDomainDef *def)
     g_hash_table_add(loader->running, guest->name);
     g_free(guest->state);
     guest->state = g_strdup(def->state);
+    guest->view = ap_domain_def_get_view(def);
     for (guint i = 0; i < def->mdevs->len; i++)
         ap_guest_add_mdev(guest, def->mdevs->pdata[i], TRUE);
 }

@@ -209,6 +209,28 @@ ap_host_free(ApHost *host)
 }
 
 
+char *
+ap_host_describe_bare(const ApHost *host)
+{
+    gboolean no_adapter = ap_mask_is_empty(&host->adapters);
+    gboolean no_domain = ap_mask_is_empty(&host->domains);
+    g_autofree char *ids = NULL;
+
+    if (!host->has_qci || (!no_adapter && !no_domain))
+        return NULL;
+    if (no_adapter && no_domain)
+        return g_strdup("this LPAR has no adapter and no usage domain, so no queue: give it both");
+    ids = ap_mask_describe(no_adapter ? &host->domains : &host->adapters);
+    if (no_adapter)
+        return g_strdup_printf("this LPAR has usage domain %s and no adapter, so no queue: give it "
+                               "an adapter",
+                               ids);
+    return g_strdup_printf("this LPAR has adapter %s and no usage domain, so no queue, and Linux "
+                           "shows no card: give it a usage domain",
+                           ids);
+}
+
+
 gboolean
 ap_host_masks_are_full(const ApHost *host)
 {

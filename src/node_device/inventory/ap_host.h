@@ -29,6 +29,7 @@ typedef struct {
  * @adapter: APID
  * @type: (nullable): "CEX8C"
  * @mode: (nullable): "cca", "ep11" or "accel"; static
+ * @generation: 8 of a CEX8; -1 where unknown
  * @online: 1, 0, or -1 where unknown
  * @configured: likewise
  * @checkstopped: likewise
@@ -37,6 +38,7 @@ typedef struct {
     guint adapter;
     char *type;
     const char *mode;
+    int generation;
     int online;
     int configured;
     int checkstopped;
@@ -126,6 +128,16 @@ void
 ap_host_free(ApHost *host);
 
 /**
+ * ap_host_describe_bare:
+ * @host: a host
+ *
+ * Returns: (nullable): what is missing for the LPAR to have any queue: an adapter, or a usage
+ *   domain; NULL if nothing is, or that is unknown; the caller frees it.
+ */
+char *
+ap_host_describe_bare(const ApHost *host);
+
+/**
  * ap_host_find_mdev:
  * @host: a host
  * @uuid: in lower case
@@ -212,6 +224,16 @@ ap_host_has_overrides(ApHost *host);
  */
 gboolean
 ap_host_needs_binding(ApHost *host, const ApMatrix *matrix);
+
+/**
+ * ap_host_read_override:
+ * @host: a host
+ * @apqn: an APQN
+ *
+ * Returns: (nullable): the name in the queue's driver_override, if it has one; the caller frees it.
+ */
+char *
+ap_host_read_override(const ApHost *host, ApApqn apqn);
 
 /**
  * ap_host_read_guest_matrix:
@@ -309,6 +331,15 @@ ap_host_read_serial(ApHost *host, guint adapter);
  */
 const char *
 ap_host_why_unusable(ApHost *host, ApApqn apqn);
+
+/**
+ * ap_card_is_too_old:
+ * @card: a card
+ *
+ * Returns: whether vfio_ap does not take it: it is older than CEX4.
+ */
+gboolean
+ap_card_is_too_old(const ApCard *card);
 
 /**
  * ap_card_free:

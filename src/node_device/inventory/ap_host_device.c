@@ -72,6 +72,27 @@ find_mode(const ApRoot *root, const char *dir, const char *type)
 }
 
 
+/* A type is "CEX8C", and 14 is its hwtype (ap_bus.h: 10 is CEX4). */
+static int
+find_generation(const ApRoot *root, const char *dir, const char *type)
+{
+    g_autofree char *text = read_text(root, dir, "hwtype");
+    int by_type = type && g_str_has_prefix(type, "CEX") ? g_ascii_digit_value(type[3]) : -1;
+    guint64 hwtype;
+
+    if (!text || !ap_attr_parse(text, &hwtype, NULL) || hwtype < 3 || hwtype > G_MAXINT16)
+        return by_type;
+    return by_type < 0 ? (int)hwtype - 6 : MIN(by_type, (int)hwtype - 6);
+}
+
+
+gboolean
+ap_card_is_too_old(const ApCard *card)
+{
+    return card->generation >= 0 && card->generation < 4;
+}
+
+
 void
 ap_card_free(ApCard *card)
 {
@@ -94,6 +115,7 @@ ap_host_read_card(const ApHost *host, guint adapter)
     card->adapter = adapter;
     card->type = read_text(host->root, dir, "type");
     card->mode = find_mode(host->root, dir, card->type);
+    card->generation = find_generation(host->root, dir, card->type);
     card->online = read_flag(host->root, dir, "online");
     card->configured = read_flag(host->root, dir, "config");
     card->checkstopped = read_flag(host->root, dir, "chkstop");
@@ -300,6 +322,33 @@ ap_host_get_driver(ApHost *host, ApApqn apqn)
 }
 
 
+/* NULL: kernels before 7 have no such attribute. */
+static char *
+read_override_line(const ApHost *host, ApApqn apqn)
+{
+    g_autofree char *dir = ap_host_queue_dir(apqn);
+    g_autofree char *path = g_strconcat(dir, "/driver_override", NULL);
+
+    return ap_root_read_line(host->root, path);
+}
+
+
+static gboolean
+is_override(const char *line)
+{
+    return line && line[0] != '\0' && strcmp(line, "(null)") != 0;
+}
+
+
+char *
+ap_host_read_override(const ApHost *host, ApApqn apqn)
+{
+    g_autofree char *line = read_override_line(host, apqn);
+
+    return is_override(line) ? g_steal_pointer(&line) : NULL;
+}
+
+
 gboolean
 ap_host_has_overrides(ApHost *host)
 {
@@ -312,16 +361,12 @@ ap_host_has_overrides(ApHost *host)
     names = ap_root_list(host->root, "/sys/bus/ap/devices", NULL);
     for (guint i = 0; names && i < names->len; i++) {
         ApApqn apqn;
-        g_autofree char *dir = NULL;
-        g_autofree char *path = NULL;
         g_autofree char *override = NULL;
 
         if (!ap_apqn_parse(names->pdata[i], &apqn))
             continue;
-        dir = ap_host_queue_dir(apqn);
-        path = g_strconcat(dir, "/driver_override", NULL);
-        override = ap_root_read_line(host->root, path);
-        if (override && override[0] != '\0' && strcmp(override, "(null)") != 0)
+        override = read_override_line(host, apqn);
+        if (is_override(override))
             return TRUE;
         /* The attribute is there for all queues or for none. */
         if (!override)

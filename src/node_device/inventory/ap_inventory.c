@@ -29,6 +29,7 @@ struct _ApInventory {
     GHashTable *guests_of;    /* uuid -> GPtrArray of ApGuest, borrowed */
     GHashTable *last_guests;  /* loaded on demand */
     ApNextBoot *next_boot;    /* computed on demand */
+    GPtrArray *needs;         /* loaded on demand */
     const ApOwner **by_apqn;  /* made on demand */
     ApApqnSet *used;          /* made on demand */
 };
@@ -145,6 +146,7 @@ ap_inventory_free(ApInventory *inventory)
     ap_config_free(inventory->config);
     g_hash_table_unref(inventory->guests_of);
     g_clear_pointer(&inventory->last_guests, g_hash_table_unref);
+    g_clear_pointer(&inventory->needs, g_ptr_array_unref);
     g_free(inventory->queues);
     g_free(inventory->control);
     g_free(inventory->by_apqn);
@@ -291,6 +293,15 @@ ap_inventory_find_boot_guest(ApInventory *inventory, const char *uuid, const ApG
 
 
 GPtrArray *
+ap_inventory_get_needs(ApInventory *inventory)
+{
+    if (!inventory->needs)
+        inventory->needs = ap_needs_load(inventory->host->root, inventory->problems);
+    return inventory->needs;
+}
+
+
+GPtrArray *
 ap_inventory_get_problems(ApInventory *inventory)
 {
     return inventory->problems;
@@ -339,12 +350,28 @@ ap_inventory_get_owner_of(ApInventory *inventory, ApApqn apqn)
 }
 
 
+static void
+add_unread_definitions(ApInventory *inventory)
+{
+    g_autoptr(GPtrArray) problems = ap_problem_list_new();
+    g_autoptr(GPtrArray) definitions = ap_defs_load(inventory->host->root, problems);
+
+    for (guint i = 0; i < definitions->len; i++) {
+        const ApMatrix *matrix = &((const ApDefinition *)definitions->pdata[i])->matrix;
+
+        ap_apqn_set_add(inventory->used, &matrix->adapters, &matrix->domains);
+    }
+}
+
+
 const ApApqnSet *
 ap_inventory_get_used(ApInventory *inventory)
 {
     if (inventory->used)
         return inventory->used;
     inventory->used = g_new0(ApApqnSet, 1);
+    if (!inventory->definitions)
+        add_unread_definitions(inventory);
     for (guint i = 0; i < inventory->owners->len; i++) {
         const ApOwner *owner = inventory->owners->pdata[i];
         const ApMatrix *defined = owner->definition ? &owner->definition->matrix : NULL;

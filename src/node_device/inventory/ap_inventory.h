@@ -8,6 +8,7 @@
 #include "node_device/inventory/ap_guests.h"
 #include "node_device/inventory/ap_host.h"
 #include "node_device/inventory/ap_last_guests.h"
+#include "node_device/inventory/ap_needs.h"
 #include "node_device/inventory/ap_next_boot.h"
 
 /**
@@ -235,11 +236,24 @@ typedef void (*ApOverlapFunc)(const ApOwner *owner, gpointer data);
  * ap_inventory_get_used:
  * @inventory: an inventory
  *
+ * Where definitions were not looked at they are now: what is offered must not be another's.
+ *
  * Returns: the APQNs that a matrix holds or a definition names; made when first asked for;
  *   borrowed.
  */
 const ApApqnSet *
 ap_inventory_get_used(ApInventory *inventory);
+
+/**
+ * ap_inventory_get_needs:
+ * @inventory: an inventory
+ *
+ * Loads them when first called.
+ *
+ * Returns: (element-type ApNeed): who of the host needs queues; borrowed.
+ */
+GPtrArray *
+ap_inventory_get_needs(ApInventory *inventory);
 
 /**
  * ap_inventory_foreach_overlap:
