@@ -32,6 +32,12 @@ def waits_for_event(h):
     h.write("usr/lib/dracut/dracut.conf.d/99-pkey.conf", 'add_drivers+=" zcrypt_cex4 "\n')
 
 
+def not_kept(h):
+    h.activate(host.uuid(2), [2], [4])
+    h.add_guest("payroll", host.uuid(2))
+    h.link("etc/libvirt/qemu/autostart/payroll.xml", "/etc/libvirt/qemu/payroll.xml")
+
+
 def many_lose(h):
     h.masks_at_boot([1], [4])
     for n in range(2, 12):
@@ -201,6 +207,8 @@ CASES = {
         lambda h: h.masks_at_boot([1], [4]), "next-boot", "fault",
         f"01.0004 (adapter 1, domain 4) is the host's after the next boot, when mdev {dh.UUID}",
         "chzdev --type ap apmask=-0x01 --persistent"),
+    "a guest that starts at boot has a matrix that nobody defined": (
+        not_kept, "next-boot", "fault", "is active, and defined nowhere", "mdevctl define --uuid"),
     "many matrices lose their queues": (many_lose, "next-boot", "fault", "3 more lose queues",
                                         "virt-ap check"),
     "masks and driver_override are mixed": (override, "mixed-binding", "fault", "41-ap.rules",

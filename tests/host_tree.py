@@ -276,9 +276,9 @@ class HostTree:
             self.write(f"{dir_path}/driver_override", options.get("override", "(null)") + "\n")
         if driver:
             self.link(f"{dir_path}/driver", f"../../../../bus/ap/drivers/{driver}")
-        if driver == "vfio_ap":
+        if driver == "vfio_ap" and self.kernel >= (6, 0):
             self.write(f"{dir_path}/status", self.status(adapter, domain) + "\n")
-        elif driver:
+        elif driver and driver != "vfio_ap":
             self.write(f"{dir_path}/online", options.get("online", "1") + "\n")
 
     def status(self, adapter, domain):
@@ -317,7 +317,8 @@ class HostTree:
             self.write(dir_path + "/matrix", "".join(f"{x}\n" for x in listed)[:4095])
             self.write(dir_path + "/control_domains",
                        "".join(f"{d:04x}\n" for d in sorted(control)))
-            self.write(dir_path + "/guest_matrix", "".join(f"{x}\n" for x in seen if x)[:4095])
+            if self.kernel >= (6, 0):
+                self.write(dir_path + "/guest_matrix", "".join(f"{x}\n" for x in seen if x)[:4095])
             if self.kernel >= (6, 10):
                 masks = ",".join(mask_text(m) for m in (adapters, domains, control))
                 self.write(dir_path + "/ap_config", masks + "\n")

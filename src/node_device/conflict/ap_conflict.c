@@ -551,15 +551,23 @@ ap_conflict_audit(ApInventory *inventory)
 }
 
 
-/* A guest that brings its matrix with it. */
+/* A guest that starts at boot: the matrix that it brings, and the one that nobody keeps for it. */
 static void
 check_boot_of_guest(ApInventory *inventory, const ApGuest *guest, GPtrArray *findings)
 {
-    for (guint i = 0; guest->has_matrix && i < guest->mdevs->len; i++) {
-        ApCandidate candidate = { .uuid = guest->mdevs->pdata[i], .guest = guest };
+    for (guint i = 0; guest->autostart && i < guest->mdevs->len; i++) {
+        const ApOwner *owner = ap_inventory_find(inventory, guest->mdevs->pdata[i]);
+        ApCandidate candidate = {
+            .uuid = guest->mdevs->pdata[i],
+            .guest = guest,
+            .active = owner && owner->active,
+        };
         ApJudge judge = make_judge(inventory, &candidate, AP_PHASE_GUEST, findings);
 
-        ap_judge_boot(&judge);
+        if (guest->has_matrix)
+            ap_judge_boot(&judge);
+        if (owner && !owner->definition)
+            ap_judge_kept(&judge);
     }
 }
 

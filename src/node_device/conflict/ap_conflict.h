@@ -79,7 +79,8 @@ ap_conflict_audit(ApInventory *inventory);
  *
  * The part of an audit that asks what starts at boot and what holds then. For the doctor.
  *
- * Returns: (element-type ApFinding): lost-at-boot alone, settled; the caller unrefs it.
+ * Returns: (element-type ApFinding): lost-at-boot, and not-kept of guests that start at boot,
+ *   settled; the caller unrefs it.
  */
 GPtrArray *
 ap_conflict_check_boot(ApInventory *inventory);
