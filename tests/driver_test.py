@@ -140,6 +140,19 @@ class VerbsTest(DriverTest):
         self.assert_refused(self.host.run("start", "-", stdin=xml([1], [6], B)), "host-owned")
         self.assertEqual(self.host.state(), before)
 
+    def test_a_change_that_takes_a_running_guests_last_queue_says_so(self):
+        self.host.must("start", "-", stdin=OLD)
+        os.makedirs(self.host.file("run/libvirt/qemu"))
+        self.host.write("run/libvirt/qemu/web.xml", f"""
+<domstatus state='running' pid='{os.getpid()}'><domain type='kvm'><name>web</name>
+<devices><hostdev mode='subsystem' type='mdev' model='vfio-ap'><source><address uuid='{A}'/>
+</source></hostdev></devices></domain></domstatus>""")
+        result = self.host.run("update", A, "-", "--live", stdin=NEW)
+        self.assertEqual((result.returncode, "no-queue-left" in result.stderr), (0, False))
+        result = self.host.run("update", A, "-", "--live", stdin=xml([2], [], A))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("guest 'web' (running) would have no usable queue", result.stderr)
+
     def test_a_matrix_in_use_is_not_stopped(self):
         self.host.must("start", "-", stdin=OLD)
         self.host.sim("open", A)
