@@ -7,7 +7,6 @@ mdevctl takes an end by a signal, and exit code 2, for a yes: neither may be.
 """
 
 import json
-import os
 import subprocess
 import time
 
@@ -51,6 +50,10 @@ def own_at_boot_beside_other(host):
     other_starts_at_boot(host)
 
 
+# Stands for the QEMU of a guest: its command line has the guest's UUID.
+QEMU = subprocess.Popen(["sh", "-c", "read _", "-uuid", B], stdin=subprocess.PIPE)
+
+
 def queue_in_use(host):
     host.activate(A, [1], [4])
     host.write("sys/devices/ap/card01/01.0004/status", "in use\n")
@@ -58,7 +61,7 @@ def queue_in_use(host):
 
 def guest_runs(host):
     host.activate(A, [1], [4])
-    host.write("run/libvirt/qemu/web.xml", f"""<domstatus state='running' pid='{os.getpid()}'>
+    host.write("run/libvirt/qemu/web.xml", f"""<domstatus state='running' pid='{QEMU.pid}'>
 <domain type='kvm'><name>web</name><uuid>{B}</uuid><os><type>hvm</type></os><devices><hostdev
 mode='subsystem' type='mdev' model='vfio-ap'><source><address uuid='{A}'/></source></hostdev>
 </devices></domain></domstatus>""")
@@ -173,6 +176,7 @@ class FaultTest(WorldTest):
             self.assertEqual(wrong, [])
 
     def test_each_system_call_of_each_event_fails_once(self):
+        self.addCleanup(QEMU.communicate)
         fault.ENVIRONMENT.clear()
         fault.ENVIRONMENT.update(ENVIRONMENT)
         for name, scenario in SCENARIOS.items():
