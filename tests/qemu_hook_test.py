@@ -32,6 +32,7 @@ B = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
 UUIDS = {name: f"0000000{i}-0000-4000-8000-000000000000"
          for i, name in enumerate(["payroll", "web", "third"])}
 NAMESPACE = "urn:libvirt-ap:domain:1"
+QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 
 
 def domain_xml(name, *mdevs, cpu="", metadata="", type_="kvm"):
@@ -47,6 +48,17 @@ def metadata(adapter, domain, control=None):
     extra = f"<ap:control-domain id='{control}'/>" if control is not None else ""
     return (f"<ap:matrix xmlns:ap='{NAMESPACE}'><ap:adapter id='{adapter}'/>"
             f"<ap:domain id='{domain}'/>{extra}</ap:matrix>")
+
+
+def qemu_args(*values):
+    args = "".join(f"<qemu:arg value='{value}'/>" for value in values)
+    return f"<qemu:commandline xmlns:qemu='{QEMU}'>{args}</qemu:commandline>"
+
+
+def qemu_override(alias, name, value):
+    return (f"<qemu:override xmlns:qemu='{QEMU}'><qemu:device alias='{alias}'><qemu:frontend>"
+            f"<qemu:property name='{name}' type='string' value='{value}'/></qemu:frontend>"
+            "</qemu:device></qemu:override>")
 
 
 class Hook(unittest.TestCase):
@@ -65,6 +77,11 @@ class Hook(unittest.TestCase):
     def run_hook(self, operation, text, name="payroll", where="--sim", extra="-"):
         return subprocess.run([HOOK, where, str(self.root), name, *operation.split(), extra],
                               input=text, text=True, capture_output=True, check=False)
+
+    def run_bytes(self, operation, data):
+        return subprocess.run([HOOK, "--sim", str(self.root), "payroll", *operation.split(), "-"],
+                              input=data if isinstance(data, bytes) else data.encode(),
+                              capture_output=True, check=False).returncode
 
     def allow(self, operation, text, **options):
         result = self.run_hook(operation, text, **options)
@@ -104,6 +121,9 @@ class Hook(unittest.TestCase):
     def close(self, uuid):
         self.virt_ap("sim", "close", self.root, uuid)
 
+    def fail_once(self, operation, error, count=1):
+        self.virt_ap("sim", "fail", self.root, operation, error, "--count", count)
+
     def claims(self):
         directory = self.root / "run/libvirt-ap/claims"
         return sorted(path.name for path in directory.iterdir()) if directory.exists() else []
@@ -137,12 +157,98 @@ class HookTest(Hook):
         self.assertLess(time.monotonic() - started, 20)
         self.assertFalse((self.root / "run/libvirt-ap").exists())
 
-    def test_what_is_no_domain_xml_is_let_through_unless_it_speaks_of_ap(self):
-        self.allow("prepare begin", "")
-        self.allow("prepare begin", "<domain")
-        self.assertIn("not XML", self.refuse("prepare begin", "<hostdev model='vfio-ap'"))
-        self.refuse("prepare begin", f"<domain><x xmlns='{NAMESPACE}'/>")
-        self.allow("reconnect begin", "<hostdev model='vfio-ap'")
+    def test_only_a_whole_document_without_ap_is_a_guest_without_ap(self):
+        whole = domain_xml("payroll")
+        nested = whole.replace("<metadata>", "<metadata><x:y xmlns:x='u'><domain></domain></x:y>")
+        with_ap = domain_xml("payroll", A)
+        refused = {
+            "empty": "", "blank": " \n", "one tag": "<domain", "not XML": "payroll",
+            "cut before the word": with_ap[:with_ap.index("vfio-ap")],
+            "cut before its end": whole[:-len("domain>\n")],
+            "cut behind another domain": nested[:nested.index("</domain>") + len("</domain>")],
+            "something behind it": whole + "<domain",
+            "cut with the word": "<hostdev model='vfio-ap'",
+            "cut with our metadata": f"<domain><x xmlns='{NAMESPACE}'/>",
+            "UTF-16": ("<?xml version='1.0' encoding='utf-16'?>" + with_ap).encode("utf-16"),
+            "a reference in the word": with_ap.replace("vfio-ap", "vfio&#45;ap"),
+            "another root": "<domainsnapshot></domain>",
+        }
+        for name, text in refused.items():
+            with self.subTest(text=name):
+                self.assertEqual(self.run_bytes("prepare begin", text), 1)
+        for name in ("empty", "cut before the word", "UTF-16"):
+            self.assertEqual(self.run_bytes("start begin", refused[name]), 1)
+        for text in (whole, whole.strip(), nested, "<?xml version='1.0'?>" + whole,
+                     whole.replace("<devices>", "<title>vfio-ap &#10;</title><!-- --><devices>")):
+            self.assertEqual(self.allow("prepare begin", text), "")
+        for operation in ("started begin", "reconnect begin", "release end"):
+            for text in ("", "<hostdev model='vfio-ap'"):
+                self.allow(operation, text)
+
+    def test_xml_that_cannot_be_read_is_no_guest_without_ap(self):
+        command = [HOOK, "--sim", str(self.root), "payroll"]
+        inputs = {"closed": ["sh", "-c", 'exec "$@" <&-', "sh"],
+                  "a directory": ["sh", "-c", 'exec "$@" </', "sh"],
+                  "/dev/null": ["sh", "-c", 'exec "$@" </dev/null', "sh"]}
+        for operation, wanted in {"prepare begin": 1, "start begin": 1, "started begin": 0,
+                                  "release end": 0}.items():
+            for name, shell in inputs.items():
+                with self.subTest(operation, input=name):
+                    result = subprocess.run([*shell, *command, *operation.split(), "-"],
+                                            capture_output=True, check=False)
+                    self.assertEqual(result.returncode, wanted)
+                    self.assertIn(b"nobody can tell", result.stderr)
+
+    def test_input_that_comes_late_is_waited_for_or_refused(self):
+        for blocking, wanted in ((True, 0), (False, 1)):
+            reader, writer = os.pipe()
+            os.set_blocking(reader, blocking)
+            hook = subprocess.Popen([HOOK, "--sim", str(self.root), "payroll", "prepare", "begin",
+                                     "-"], stdin=reader, stderr=subprocess.DEVNULL)
+            if not blocking:
+                self.assertEqual(hook.wait(), wanted)
+            os.write(writer, domain_xml("payroll").encode())
+            os.close(writer)
+            self.assertEqual(hook.wait(), wanted)
+            os.close(reader)
+
+    def test_a_hostdev_whose_uuid_is_none_is_refused(self):
+        for text in (domain_xml("payroll", "{" + A + "}"), domain_xml("payroll", ""),
+                     domain_xml("payroll", A).replace(f"<address uuid='{A}'/>", ""),
+                     domain_xml("payroll", A).replace(f"<source><address uuid='{A}'/></source>",
+                                                      "")):
+            self.assertIn("line 8: the vfio-ap <hostdev> has no UUID that can be read",
+                          self.refuse("prepare begin", text))
+        self.refuse("start begin", text)
+
+    def test_what_libvirt_does_not_know_of_is_refused(self):
+        self.define(A, 5, 0x47)
+        plain = domain_xml("payroll", A)
+        without = domain_xml("payroll")
+        ccw = ("<hostdev mode='subsystem' type='mdev' model='vfio-ccw'><source>"
+               f"<address uuid='{B}'/></source></hostdev>")
+        for line in (qemu_args("-device", "vfio-ap,sysfsdev=/sys/bus/mdev/devices/" + B),
+                     qemu_args("-device", '{"driver":"vfio\\u002dap"}'),
+                     qemu_args("-set", "device.hostdev0.sysfsdev=/sys/bus/mdev/devices/" + B)):
+            for operation, text in (("prepare begin", plain), ("start begin", without)):
+                self.assertIn("<qemu:commandline> gives QEMU", self.refuse(
+                    operation, text.replace("</domain>", line + "</domain>")))
+        for text, alias, prop in ((plain, "hostdev0", "sysfsdev"), (plain, "hostdev0", "fd"),
+                                  (plain, "ua-x", "sysfsdev"),
+                                  (plain.replace("<devices>", "<devices>" + ccw), "hostdev1",
+                                   "sysfsdev")):
+            self.assertIn("<qemu:override> changes", self.refuse(
+                "prepare begin", text.replace("</domain>", qemu_override(alias, prop, B) +
+                                              "</domain>")))
+        self.assertIn("changes 'driver'", self.refuse("prepare begin", plain.replace(
+            "</domain>", qemu_override("disk0", "driver", "vfio-ap") + "</domain>")))
+        for alias, prop in (("hostdev0", "sysfsdev"), ("hostdev1", "x-no-mmap"), ("net0", "fd")):
+            text = plain.replace("<devices>", "<devices>" + ccw)
+            self.allow("prepare begin", text.replace(
+                "</domain>", qemu_override(alias, prop, B) + "</domain>"))
+            self.allow("release end", text)
+        self.allow("prepare begin", plain.replace(
+            "</domain>", qemu_args("-device", "virtio-rng-ccw") + "</domain>"))
 
     def test_what_is_too_long_to_be_read_does_not_start(self):
         text = "<domain>" + " " * (8 << 20)
@@ -350,6 +456,201 @@ class HookTest(Hook):
         self.end_guest("web", text, A)
         self.assertFalse(self.is_active(A))
         self.assertEqual(self.claims(), [])
+
+    def test_a_matrix_that_cannot_be_removed_is_removed_later(self):
+        self.define(A, 5, 0x47)
+        self.define(B, 6, 0x47)
+        text = self.run_guest("payroll", A)
+        self.fail_once("remove", "EBUSY")
+        self.end_guest("payroll", text, A)
+        self.assertTrue(self.is_active(A))
+        self.assertEqual(self.claims(), [f"{UUIDS['payroll']}.{A}.ended"])
+        # The next start of another guest, which has nothing to do with it.
+        self.allow("prepare begin", domain_xml("web", B), name="web")
+        self.assertFalse(self.is_active(A))
+        self.assertEqual(self.claims(), [f"{UUIDS['web']}.{B}"])
+
+    def test_a_guest_that_ends_takes_down_what_others_left(self):
+        self.define(A, 5, 0x47)
+        text = self.run_guest("payroll", A)
+        self.fail_once("remove", "EBUSY")
+        self.end_guest("payroll", text, A)
+        self.allow("release end", domain_xml("web"), name="web", extra="shutdown")
+        self.assertFalse(self.is_active(A))
+        self.assertEqual(self.claims(), [])
+
+    def test_a_matrix_that_was_left_is_taken_down_after_the_next_run(self):
+        self.define(A, 5, 0x47)
+        text = self.run_guest("payroll", A)
+        self.fail_once("remove", "EBUSY")
+        self.end_guest("payroll", text, A)
+        self.fail_once("remove", "EBUSY")
+        text = self.run_guest("payroll", A)
+        self.assertEqual(self.claims(), [f"{UUIDS['payroll']}.{A}"])
+        self.end_guest("payroll", text, A)
+        self.assertFalse(self.is_active(A))
+        self.assertEqual(self.claims(), [])
+
+    def test_recover_removes_what_was_left(self):
+        self.define(A, 5, 0x47)
+        text = self.run_guest("payroll", A)
+        self.fail_once("remove", "EBUSY")
+        self.end_guest("payroll", text, A)
+        self.assertIn(f"mdev {A} was made for guest 'payroll', which has ended: removed",
+                      self.virt_ap("--sim", self.root, "recover").stdout.decode())
+        self.assertFalse(self.is_active(A))
+        self.assertEqual(self.claims(), [])
+
+    def test_a_lock_that_is_held_at_the_end_leaves_the_matrix_for_the_next_time(self):
+        self.define(A, 5, 0x47)
+        text = self.run_guest("payroll", A)
+        self.configure("[lock]\ntimeout = 0\n")
+        self.write("run/lock/s390apconfig.lock", f"{os.getpid()}\n")
+        self.end_guest("payroll", text, A)
+        self.assertTrue(self.is_active(A))
+        self.assertEqual(self.claims(), [f"{UUIDS['payroll']}.{A}.ended"])
+        (self.root / "run/lock/s390apconfig.lock").unlink()
+        # It holds nothing: another guest may have the matrix, and then takes it down.
+        self.fail_once("remove", "EBUSY")
+        text = self.run_guest("web", A)
+        self.end_guest("web", text, A)
+        self.assertFalse(self.is_active(A))
+        self.assertEqual(self.claims(), [])
+
+    def test_what_is_half_made_and_cannot_be_removed_is_removed_later(self):
+        self.define(A, 5, 0x47)
+        self.fail_once("write", "EIO", count=2)
+        self.fail_once("remove", "EBUSY")
+        self.refuse("prepare begin", domain_xml("payroll", A))
+        self.assertTrue(self.is_active(A))
+        self.assertEqual(self.claims(), [f"{UUIDS['payroll']}.{A}.ended"])
+        self.fail_once("remove", "EBUSY")
+        self.assertIn("stays for now", self.refuse("prepare begin", domain_xml("payroll", A)))
+        text = self.run_guest("payroll", A)
+        self.assertEqual(self.matrix(A), "05.0047\n")
+        self.end_guest("payroll", text, A)
+        self.assertEqual((self.is_active(A), self.claims()), (False, []))
+
+    def test_what_was_left_of_another_definition_is_not_used(self):
+        self.define(A, 5, 0x47)
+        text = self.run_guest("payroll", A)
+        self.fail_once("remove", "EBUSY")
+        self.end_guest("payroll", text, A)
+        self.define(A, 6, 0x47)
+        self.fail_once("remove", "EBUSY")
+        self.assertIn("left of an earlier start", self.refuse("prepare begin",
+                                                              domain_xml("payroll", A)))
+        self.run_guest("payroll", A)
+        self.assertEqual(self.matrix(A), "06.0047\n")
+
+    def test_what_was_left_stays_while_nobody_knows_who_has_it(self):
+        self.define(A, 5, 0x47)
+        text = self.run_guest("payroll", A)
+        self.write("run/libvirt/qemu/third.xml", "<domstatus")
+        self.end_guest("payroll", text, A)
+        self.assertTrue(self.is_active(A))
+        (self.root / "run/libvirt/qemu/third.xml").unlink()
+        self.virt_ap("--sim", self.root, "recover")
+        self.assertFalse(self.is_active(A))
+
+    def test_a_holder_that_cannot_be_read_refuses(self):
+        claim = f"run/libvirt-ap/claims/{UUIDS['web']}.{B}"
+        status = f"<domstatus state='running' pid='1'>{domain_xml('web', B)}</domstatus>"
+        self.define(A, 5, 0x47)
+        (self.root / claim).parent.mkdir(parents=True)
+
+        def fifo(path):
+            path.unlink()
+            os.mkfifo(path)
+
+        def large(path):
+            with path.open("w") as file:
+                file.truncate(2 << 20)
+
+        broken = [
+            (claim, lambda path: None), (claim, lambda path: path.write_text("[claim]\nguest=w")),
+            (claim, fifo), (claim, large), (claim, self.turn_into_link),
+            ("run/libvirt/qemu/web.xml", lambda path: path.write_text(status[:-40])),
+            ("run/libvirt/qemu/web.xml", lambda path: path.write_text(
+                status.replace(f"uuid='{B}'", "uuid='none'"))),
+            ("run/libvirt/qemu/web.xml", lambda path: path.write_text(
+                status.replace("<devices>", "<x>" + "<a>" * 300 + "</a>" * 300 + "</x><devices>"))),
+            ("run/libvirt/qemu", None), ("etc/libvirt/qemu/autostart", None),
+        ]
+        for number, (name, spoil) in enumerate(broken):
+            with self.subTest(number, path=name):
+                path = self.root / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if path.is_dir():
+                    path.rmdir()
+                path.write_text("")
+                if spoil:
+                    spoil(path)
+                message = self.refuse("prepare begin", domain_xml("payroll", A))
+                self.assertIn(name, message)
+                self.assertIn("it may say that a guest has the queue", message)
+                path.unlink()
+        self.allow("prepare begin", domain_xml("payroll", A))
+
+    @staticmethod
+    def turn_into_link(path):
+        path.unlink()
+        path.symlink_to("nowhere")
+
+    def test_a_status_of_a_state_that_we_do_not_know_counts(self):
+        self.define(A, 5, 0x47)
+        for attributes in (f"state='flying' pid='{os.getpid()}'", f"pid='{os.getpid()}'",
+                           "state='running'"):
+            self.write("run/libvirt/qemu/web.xml",
+                       f"<domstatus {attributes}>{domain_xml('web', A)}</domstatus>")
+            self.assertIn("of guest 'web' (", self.refuse("prepare begin",
+                                                          domain_xml("payroll", A)))
+
+    def test_another_guest_of_the_same_name_is_another_guest(self):
+        self.define(A, 5, 0x47)
+        text = self.run_guest("payroll", A)
+        other = text.replace(UUIDS["payroll"], UUIDS["web"])
+        self.assertIn("of guest 'payroll' (running)", self.refuse("prepare begin", other))
+        self.allow("release end", other, extra="failed")
+        self.assertEqual(self.claims(), [f"{UUIDS['payroll']}.{A}"])
+        self.assertTrue(self.is_active(A))
+        self.end_guest("payroll", text, A)
+        self.allow("prepare begin", text)
+        self.assertIn("of guest 'payroll' (starting)", self.refuse("prepare begin", other))
+
+    def test_a_held_lock_does_not_lose_the_last_guest(self):
+        self.define(A, 5, 0x47)
+        self.run_guest("payroll", A)
+        record = self.root / "var/lib/libvirt-ap/last-guests"
+        record.unlink()
+        self.configure("[lock]\ntimeout = 0\n")
+        self.write("run/lock/s390apconfig.lock", f"{os.getpid()}\n")
+        self.allow("started begin", domain_xml("payroll", A))
+        self.assertIn("guest=payroll\n", record.read_text())
+
+    def test_a_damaged_record_of_last_guests_is_mended(self):
+        self.define(A, 5, 0x47)
+        self.run_guest("payroll", A)
+        record = self.root / "var/lib/libvirt-ap/last-guests"
+        kept = f"[06.0004]\nguest=web\nuuid={UUIDS['web']}\n"
+        for damage in (kept + "[05.0047]\nguest=", kept + "[06.00", "no group\n" + kept):
+            record.write_text(damage)
+            self.allow("started begin", domain_xml("payroll", A))
+            self.assertEqual(record.read_text(),
+                             f"[05.0047]\nguest=payroll\nuuid={UUIDS['payroll']}\n\n{kept}")
+            self.assertEqual(record.with_name("last-guests.damaged").read_text(), damage)
+        record.unlink()
+        record.mkdir()
+        self.allow("started begin", domain_xml("payroll", A))
+        self.assertIn("[05.0047]\n", record.read_text())
+
+    def test_a_damaged_record_of_last_guests_refuses_where_a_former_guest_does(self):
+        self.define(A, 5, 0x47)
+        self.write("var/lib/libvirt-ap/last-guests", "[05.00")
+        self.assertIn("is damaged", self.allow("prepare begin", domain_xml("payroll", A)))
+        self.allow("release end", domain_xml("payroll", A))
+        self.configure("[severity]\nprevious-owner = reject\n")
+        self.assertIn("is damaged", self.refuse("prepare begin", domain_xml("payroll", A)))
 
     def test_the_last_guest_of_a_queue_is_noted(self):
         self.define(A, 5, 0x47)

@@ -44,6 +44,7 @@ ap_domain_def_free(ApDomainDef *def)
     g_free(def->state);
     g_ptr_array_unref(def->mdevs);
     g_ptr_array_unref(def->hostdevs);
+    g_ptr_array_unref(def->bypasses);
     os_free(def->os);
     ap_domain_cpu_free(def->cpu);
     g_free(def->twice_alias);
@@ -168,9 +169,7 @@ read_os(ApDomainDef *def, xmlNode *node)
 static gboolean
 is_qemu(const xmlNode *node, const char *name)
 {
-    return node->type == XML_ELEMENT_NODE && node->ns &&
-           strcmp((const char *)node->ns->href, AP_DOMAIN_QEMU_NAMESPACE) == 0 &&
-           strcmp((const char *)node->name, name) == 0;
+    return ap_xml_is_of(node, AP_DOMAIN_QEMU_NAMESPACE, name);
 }
 
 
@@ -250,12 +249,15 @@ read_settings(ApDomainDef *def, xmlNode *domain)
     }
     def->is_secure = has_secure_execution(domain);
     read_aliases(def, domain);
+    ap_domain_bypass_find(domain, def->bypasses);
     read_metadata(def, domain);
 }
 
 
-static gboolean
-read_status(ApDomainDef *def, xmlNode *status, GError **error)
+/* A state that a newer libvirt has, or a process id that cannot be read, does not mean that the
+ * guest has ended. */
+static void
+read_status(ApDomainDef *def, xmlNode *status)
 {
     g_autofree char *state = ap_xml_get_attr(status, "state");
     g_autofree char *pid = ap_xml_get_attr(status, "pid");
@@ -264,11 +266,10 @@ read_status(ApDomainDef *def, xmlNode *status, GError **error)
         if (g_strcmp0(state, states[i].xml) == 0)
             def->state = g_strdup(states[i].virsh);
     }
-    if (!def->state || !pid || !ap_pid_parse(pid, &def->pid)) {
-        ap_xml_set_error(error, status, "<domstatus> lacks a known state, or the pid");
-        return FALSE;
-    }
-    return TRUE;
+    if (!def->state)
+        def->state = state ? ap_text_printable(state) : g_strdup("unknown");
+    if (!pid || !ap_pid_parse(pid, &def->pid))
+        def->pid = 0;
 }
 
 
@@ -281,6 +282,7 @@ ap_domain_xml_parse(const char *text, gsize length, GError **error)
     xmlNode *domain;
 
     def->mdevs = g_ptr_array_new_with_free_func(g_free);
+    def->bypasses = g_ptr_array_new_with_free_func((GDestroyNotify)ap_domain_bypass_free);
     def->hostdevs = g_ptr_array_new_with_free_func((GDestroyNotify)ap_domain_hostdev_free);
     if (!doc)
         return NULL;
@@ -294,8 +296,8 @@ ap_domain_xml_parse(const char *text, gsize length, GError **error)
                          root->ns ? (const char *)root->ns->href : "");
         return NULL;
     }
-    if (domain != root && !read_status(def, root, error))
-        return NULL;
+    if (domain != root)
+        read_status(def, root);
     if (!def->state)
         def->state = g_strdup("shut off");
     if (!read_name(def, domain, error))

@@ -2,12 +2,11 @@
 /* What we need of libvirt's domain XML, persistent or status. */
 #pragma once
 
+#include "conf/ap_domain_bypass.h"
 #include "conf/ap_domain_cpu.h"
 #include "conf/ap_domain_hostdev.h"
 #include "conf/ap_domain_metadata.h"
 #include "conf/ap_guest_view.h"
-
-#define AP_DOMAIN_QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
 
 /**
  * ApDomainOs:
@@ -43,8 +42,9 @@ typedef struct {
  * @type: (nullable): "kvm", "qemu"
  * @name: the guest's name
  * @uuid: (nullable): its UUID in lower case
- * @state: as virsh prints it ("running", "shut off"); "shut off" of persistent XML
- * @pid: (status XML) QEMU's process id, else 0
+ * @state: as virsh prints it ("running", "shut off"); "shut off" of persistent XML; one that is not
+ *   known as it stands there
+ * @pid: (status XML) QEMU's process id, else 0; 0 also if it cannot be read
  * @mdevs: (element-type utf8): UUIDs of its mdev hostdevs of model vfio-ap, in lower case, in the
  *   document's order
  * @hostdevs: (element-type ApDomainHostdev): all host devices as libvirt counts them: interfaces
@@ -52,6 +52,7 @@ typedef struct {
  * @os: (nullable): its <os>
  * @cpu: (nullable): its <cpu>
  * @is_secure: whether it is an IBM Secure Execution guest: <launchSecurity type='s390-pv'/>
+ * @bypasses: (element-type ApDomainBypass): what QEMU gets that libvirt does not know
  * @capabilities: QEMU capabilities that the document takes away
  * @twice_alias: (nullable): a user's alias that two devices have
  * @twice_line: where it stands for the second time
@@ -73,6 +74,7 @@ typedef struct {
     int pid;
     GPtrArray *mdevs;
     GPtrArray *hostdevs;
+    GPtrArray *bypasses;
     ApDomainOs *os;
     ApDomainCpu *cpu;
     gboolean is_secure;

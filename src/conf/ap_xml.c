@@ -206,6 +206,15 @@ ap_xml_is(const xmlNode *node, const char *name)
 }
 
 
+gboolean
+ap_xml_is_of(const xmlNode *node, const char *uri, const char *name)
+{
+    return node->type == XML_ELEMENT_NODE && node->ns && node->ns->href &&
+           strcmp((const char *)node->ns->href, uri) == 0 &&
+           strcmp((const char *)node->name, name) == 0;
+}
+
+
 xmlNode *
 ap_xml_find(const xmlNode *node, const char *name)
 {

@@ -47,6 +47,17 @@ gboolean
 ap_xml_is(const xmlNode *node, const char *name);
 
 /**
+ * ap_xml_is_of:
+ * @node: a node
+ * @uri: a namespace
+ * @name: a name
+ *
+ * Returns: whether @node is an element of that name in that namespace.
+ */
+gboolean
+ap_xml_is_of(const xmlNode *node, const char *uri, const char *name);
+
+/**
  * ap_xml_find:
  * @node: an element
  * @name: a name

@@ -9,6 +9,7 @@
 
 #include "conf/ap_mdevctl_json.h"
 #include "node_device/conflict/ap_conflict_change.h"
+#include "node_device/txn/ap_leftovers.h"
 #include "node_device/txn/ap_txn.h"
 #include "util/ap_error.h"
 #include "util/ap_lock.h"
@@ -455,11 +456,45 @@ ap_driver_update(ApDriver *driver, const char *uuid, const ApMdevDef *def, gbool
 }
 
 
+static ApInventory *
+load_for_leftovers(gpointer data)
+{
+    Work *work = data;
+
+    load_inventory(work);
+    return g_steal_pointer(&work->inventory);
+}
+
+
+/* Adds a line to @report for each. */
+static void
+recover_leftovers(Work *work, char **report)
+{
+    const ApLeftovers leftovers = {
+        .root = work->driver->root,
+        .kernel = work->driver->kernel,
+        .load = load_for_leftovers,
+        .data = work,
+    };
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+
+    ap_leftovers_remove(&leftovers, lines, lines);
+    for (guint i = 0; i < lines->len; i++) {
+        g_autofree char *before = *report;
+
+        *report = g_strconcat(before, "\n", lines->pdata[i], NULL);
+    }
+}
+
+
 gboolean
 ap_driver_recover(ApDriver *driver, char **ret_report, GError **error)
 {
     g_auto(Work) work = { 0 };
 
-    return begin(&work, driver, FALSE, error) &&
-           ap_txn_recover(driver->root, driver->kernel, ret_report, error);
+    if (!begin(&work, driver, FALSE, error) ||
+        !ap_txn_recover(driver->root, driver->kernel, ret_report, error))
+        return FALSE;
+    recover_leftovers(&work, ret_report);
+    return TRUE;
 }

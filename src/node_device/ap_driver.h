@@ -157,7 +157,8 @@ ap_driver_update(ApDriver *driver, const char *uuid, const ApMdevDef *def, gbool
  * @ret_report: (out): what was found and done; the caller frees it
  * @error: return location
  *
- * Ends a transaction that died: see ap_txn_recover().
+ * Ends a transaction that died: see ap_txn_recover(). Then removes what was made for guests that
+ * have ended: see ap_leftovers_remove().
  *
  * Errors: AP_ERROR_LOCKED, AP_ERROR_REFUSED, AP_ERROR_IO.
  *

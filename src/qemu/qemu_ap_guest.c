@@ -20,7 +20,7 @@ typedef struct {
 ApGuest *
 qemu_ap_guest_new(const ApDomainDef *def, ApInventory *inventory)
 {
-    const ApGuest *known = ap_inventory_find_guest(inventory, def->name);
+    const ApGuest *known = ap_inventory_find_guest(inventory, def->uuid ? def->uuid : def->name);
     ApGuest *guest = ap_guest_new(def->name, def->uuid, known ? known->state : def->state);
 
     guest->autostart = known && known->autostart;
@@ -80,6 +80,24 @@ get_mdev(const ApDomainDef *def, guint n)
 }
 
 
+/* Of a document that libvirt has taken: it then knows an mdev that we do not. */
+static void
+check_uuids(Judge *judge)
+{
+    const ApDomainHostdev *hostdev;
+
+    for (guint n = 0; (hostdev = ap_domain_def_find_ap(judge->def, n)); n++) {
+        if (hostdev->uuid)
+            continue;
+        report(judge, AP_CODE_BAD_XML, AP_WEIGHT_GRAVE, NULL,
+               g_strdup_printf("line %ld: the vfio-ap <hostdev> has no UUID that can be read: "
+                               "nobody can tell which matrix it takes",
+                               hostdev->line),
+               "virsh edit: write <source><address uuid='...'/></source>");
+    }
+}
+
+
 /* What libvirt has taken already it need not be asked about again. */
 static void
 check_xml(Judge *judge, gboolean taken)
@@ -91,10 +109,12 @@ check_xml(Judge *judge, gboolean taken)
         ApWeight weight = fault->by == QEMU_AP_BY_NOBODY ? AP_WEIGHT_USUAL : AP_WEIGHT_GRAVE;
         const char *mdev = get_mdev(judge->def, fault->code == AP_CODE_TOO_MANY ? 1 : 0);
 
-        if (taken && fault->by != QEMU_AP_BY_QEMU)
+        if (taken && fault->by != QEMU_AP_BY_QEMU && fault->by != QEMU_AP_BY_US)
             continue;
         report(judge, fault->code, weight, mdev, g_strdup(fault->message), fault->hint);
     }
+    if (taken)
+        check_uuids(judge);
 }
 
 

@@ -25,6 +25,11 @@
 
 #define INPUT_MAX AP_ROOT_XML_MAX
 
+/* What to do where there is no XML: libvirt could not write it, or the hook was run by hand. */
+#define DUMPXML "virsh dumpxml GUEST shows whether libvirt can write it; its log says why not"
+
+#define DOMAIN_END "</domain>"
+
 /* The command line. */
 typedef struct {
     const char *root;
@@ -67,46 +72,103 @@ write_all(int fd, const char *data, size_t length)
 
 
 /* Copies standard input to @fd, to its end, also if nothing is done with it: libvirt is writing.
- * Returns its length, of which what is above INPUT_MAX is not kept; -1 if it cannot be kept. */
+ * Returns its length, of which what is above INPUT_MAX is not kept; -1 if it cannot be kept or
+ * read: what failed is no end. */
 static ssize_t
 copy_input(int fd)
 {
     static char buffer[65536];
     ssize_t length = 0;
     int ok = fd >= 0;
-    ssize_t n;
 
-    while ((n = read(STDIN_FILENO, buffer, sizeof(buffer))) > 0 || (n < 0 && errno == EINTR)) {
-        if (n < 0)
+    for (;;) {
+        ssize_t n = read(STDIN_FILENO, buffer, sizeof(buffer));
+
+        if (n < 0 && errno == EINTR)
             continue;
+        if (n <= 0)
+            return ok && n == 0 ? length : -1;
         ok = ok && (length > INPUT_MAX || write_all(fd, buffer, n));
         length += n;
     }
-    return ok ? length : -1;
 }
 
 
+/* A byte that is rare is found faster than a word. */
 static int
 contains(const char *text, size_t length, const char *word)
 {
-    return memmem(text, length, word, strlen(word)) != NULL;
+    const char *rest = memchr(text, word[0], length);
+
+    return rest && memmem(rest, text + length - rest, word, strlen(word));
 }
 
 
-/* Whether the XML could speak of AP: 0 or 1, -1 if that cannot be told. libvirt writes both words
- * literally. */
 static int
-mentions_ap(int fd, size_t length)
+is_blank(char c)
 {
-    char *text;
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+
+static int
+begins(const char *p, const char *end, const char *word)
+{
+    size_t length = strlen(word);
+
+    return (size_t)(end - p) >= length && memcmp(p, word, length) == 0;
+}
+
+
+/* Whether the text is what libvirt writes of one whole domain: its only <domain> begins it, and
+ * the end of that ends it. A document that was cut is not, nor one with sections, or in another
+ * encoding. */
+static int
+is_whole(const char *text, size_t length)
+{
+    const char *end = text + length;
+    const char *tag = text;
+
+    while (end > text && is_blank(end[-1]))
+        end--;
+    if (!(begins(text, end, "<domain ") || begins(text, end, "<domain>")) ||
+        memchr(text, '\0', length))
+        return 0;
+    while ((tag = memchr(tag + 1, '<', end - tag - 1))) {
+        if (begins(tag, end, "<!") || begins(tag, end, "<domain"))
+            return 0;
+        if (begins(tag, end, DOMAIN_END))
+            return end - tag == sizeof(DOMAIN_END) - 1;
+    }
+    return 0;
+}
+
+
+/* Whether the XML is of a guest without AP, beyond doubt. libvirt writes the words that speak of
+ * AP literally; a character reference, or JSON's, could stand for a letter of them. */
+static int
+is_without_ap(const char *text, size_t length)
+{
+    static const char *const doubts[] = { "vfio-ap", "sysfsdev", AP_DOMAIN_NAMESPACE, "\\u", "&#" };
+
+    for (size_t i = 0; i < sizeof(doubts) / sizeof(doubts[0]); i++) {
+        if (contains(text, length, doubts[i]))
+            return 0;
+    }
+    return is_whole(text, length);
+}
+
+
+/* The same of what @fd holds. What cannot be looked at is in doubt. */
+static int
+is_input_without_ap(int fd, size_t length)
+{
+    char *text = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0);
     int result;
 
-    if (length == 0)
-        return 0;
-    text = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0);
     if (text == MAP_FAILED || !text)
-        return -1;
-    result = contains(text, length, "vfio-ap") || contains(text, length, AP_DOMAIN_NAMESPACE);
+        return 0;
+    result = is_without_ap(text, length);
     munmap(text, length);
     return result;
 }
@@ -118,6 +180,7 @@ has_claims(const char *root)
 {
     char path[PATH_MAX];
     struct dirent *entry;
+    int result;
     DIR *dir;
 
     if (snprintf(path, sizeof(path), "%s%s", root, AP_CLAIM_DIR) >= (int)sizeof(path))
@@ -125,10 +188,12 @@ has_claims(const char *root)
     dir = opendir(path);
     if (!dir)
         return errno != ENOENT;
+    errno = 0;
     while ((entry = readdir(dir)) && entry->d_name[0] == '.')
         continue;
+    result = entry || errno != 0;
     closedir(dir);
-    return entry != NULL;
+    return result;
 }
 
 
@@ -139,7 +204,6 @@ main(int argc, char **argv)
     int has_root = argc >= 7 && (strcmp(argv[1], "--root") == 0 || strcmp(argv[1], "--sim") == 0);
     int first = has_root ? 3 : 1;
     int fd;
-    int mentions;
     ssize_t length;
 
     /* libvirt may say more one day. */
@@ -155,11 +219,14 @@ main(int argc, char **argv)
     fd = memfd_create("domain XML", MFD_CLOEXEC);
     length = copy_input(fd);
     if (length < 0)
-        return give_up(&call, "no memory for the guest's XML: nobody can tell whether it has AP");
+        return give_up(&call, "the guest's XML cannot be read from standard input: nobody can "
+                              "tell whether the guest has AP\n  " DUMPXML);
+    if (length == 0)
+        return give_up(&call, "libvirt gives no XML of the guest on standard input: nobody can "
+                              "tell whether the guest has AP\n  " DUMPXML);
     if (length > INPUT_MAX)
-        return give_up(&call, "more than 8 MiB of XML: nobody can tell whether it has AP");
-    mentions = mentions_ap(fd, length);
-    if (mentions == 0 && !(is(&call, "release", "end") && has_claims(call.root)))
+        return give_up(&call, "more than 8 MiB of XML: nobody can tell whether the guest has AP");
+    if (is_input_without_ap(fd, length) && !(is(&call, "release", "end") && has_claims(call.root)))
         return 0;
     if (lseek(fd, 0, SEEK_SET) < 0 || dup2(fd, STDIN_FILENO) < 0)
         return give_up(&call, "the guest's XML cannot be passed on");

@@ -13,7 +13,9 @@
 
 #include "node_device/sim/ap_sim.h"
 #include "qemu/qemu_ap_session.h"
+#include "util/ap_file.h"
 #include "util/ap_print.h"
+#include "util/ap_process.h"
 
 /* The command line. */
 typedef struct {
@@ -24,10 +26,11 @@ typedef struct {
 } Call;
 
 
+/* A hostdev without a usable UUID is AP too: nobody knows which matrix it takes. */
 static gboolean
 has_ap(const ApDomainDef *def)
 {
-    return def->mdevs->len > 0 || def->metadata_line > 0;
+    return ap_domain_def_find_ap(def, 0) || def->metadata_line > 0 || def->bypasses->len > 0;
 }
 
 
@@ -65,14 +68,15 @@ run_session(const Call *call, const QemuApSession *session, GError **error)
 
 
 static gboolean
-run_call(const Call *call, const ApDomainDef *def, int daemon_pid, GError **error)
+run_call(const Call *call, const ApDomainDef *def, int parent, GError **error)
 {
     g_autoptr(ApRoot) root = ap_root_new(call->root, error);
     g_autoptr(ApKernel) kernel = NULL;
-    QemuApSession session = { .root = root, .def = def, .daemon_pid = daemon_pid };
+    QemuApSession session = { .root = root, .def = def };
 
     if (!root)
         return FALSE;
+    session.daemon_pid = ap_process_find_daemon(root, parent, getsid(0));
     if (call->is_sim || ap_root_is_host(root)) {
         kernel = call->is_sim ? ap_sim_open(root, error) : ap_kernel_new(root, error);
         if (!kernel)
@@ -85,14 +89,14 @@ run_call(const Call *call, const ApDomainDef *def, int daemon_pid, GError **erro
 
 /* The child of an operation that never fails. */
 static int
-run_in_child(const Call *call, const ApDomainDef *def, int daemon_pid)
+run_in_child(const Call *call, const ApDomainDef *def, int parent)
 {
     pid_t child = fork();
 
     if (child == 0) {
         g_autoptr(GError) error = NULL;
 
-        if (!run_call(call, def, daemon_pid, &error))
+        if (!run_call(call, def, parent, &error))
             ap_print_error("warning: %s\n", error->message);
         fflush(stderr);
         _exit(0);
@@ -108,15 +112,15 @@ run(const Call *call, const char *text, gsize length)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(ApDomainDef) def = NULL;
-    int daemon_pid = getppid();
+    int parent = getppid();
 
     def = ap_domain_xml_parse(text, length, &error);
     /* The matrix of one that ends may have been detached while it ran. */
     if (def && !has_ap(def) && !is(call, "release", "end"))
         return 0;
     if (!may_refuse(call))
-        return def ? run_in_child(call, def, daemon_pid) : 0;
-    if (def && run_call(call, def, daemon_pid, &error))
+        return def ? run_in_child(call, def, parent) : 0;
+    if (def && run_call(call, def, parent, &error))
         return 0;
     ap_print_error("%s\n", error->message);
     return 1;
@@ -127,9 +131,8 @@ int
 main(int argc, char **argv)
 {
     Call call = { .root = "/" };
-    g_autofree char *text = NULL;
-    g_autoptr(GError) error = NULL;
-    gsize length;
+    g_autoptr(GByteArray) text = g_byte_array_new();
+    int errnum;
 
     if (argc >= 7 && (strcmp(argv[1], "--root") == 0 || strcmp(argv[1], "--sim") == 0)) {
         call.is_sim = strcmp(argv[1], "--sim") == 0;
@@ -143,8 +146,9 @@ main(int argc, char **argv)
     }
     call.operation = argv[2];
     call.suboperation = argv[3];
-    if (g_file_get_contents("/dev/stdin", &text, &length, &error))
-        return run(&call, text, length);
-    ap_print_error("%s\n", error->message);
+    errnum = ap_file_read_all(STDIN_FILENO, AP_ROOT_XML_MAX, text);
+    if (errnum == 0 && text->len > 0)
+        return run(&call, (const char *)text->data, text->len);
+    ap_print_error("cannot read the guest's XML: %s\n", errnum ? strerror(errnum) : "it is empty");
     return may_refuse(&call) ? 1 : 0;
 }

@@ -10,6 +10,8 @@
 #include "node_device/ap_log.h"
 #include "node_device/inventory/ap_claim.h"
 #include "node_device/inventory/ap_last_guests.h"
+#include "node_device/inventory/ap_problem.h"
+#include "node_device/txn/ap_leftovers.h"
 #include "node_device/txn/ap_txn.h"
 #include "qemu/qemu_ap_guest.h"
 #include "util/ap_error.h"
@@ -151,11 +153,25 @@ was_brought_up(const QemuApSession *session, GPtrArray *claims, const char *mdev
     for (guint i = 0; i < claims->len; i++) {
         const ApClaim *claim = claims->pdata[i];
 
-        if (g_strcmp0(claim->guest_uuid, session->def->uuid) == 0 &&
+        if (claim->brought_up && g_strcmp0(claim->guest_uuid, session->def->uuid) == 0 &&
             strcmp(claim->mdev, mdev) == 0)
-            return claim->brought_up;
+            return TRUE;
     }
     return FALSE;
+}
+
+
+/* Of an earlier run: the new claim says the same, and more. */
+static void
+remove_ended_claim(const QemuApSession *session, GPtrArray *claims, const char *mdev)
+{
+    for (guint i = 0; i < claims->len; i++) {
+        const ApClaim *claim = claims->pdata[i];
+
+        if (claim->ended && g_strcmp0(claim->guest_uuid, session->def->uuid) == 0 &&
+            strcmp(claim->mdev, mdev) == 0)
+            ap_claim_remove(claim, session->root);
+    }
 }
 
 
@@ -170,6 +186,8 @@ write_claims(const QemuApSession *session, gboolean running, GError **error)
 
         if (!write_claim(session, mdev, was_brought_up(session, claims, mdev), running, error))
             return FALSE;
+        if (session->kernel)
+            remove_ended_claim(session, claims, mdev);
     }
     return TRUE;
 }
@@ -186,6 +204,7 @@ make_steps(const ApDomainDef *def)
 }
 
 
+/* Who asked takes down what is half made. */
 static gboolean
 create_mdev(const QemuApSession *session, const char *uuid, const ApMdevDef *steps,
             GError **error)
@@ -195,12 +214,29 @@ create_mdev(const QemuApSession *session, const char *uuid, const ApMdevDef *ste
     for (guint i = 0; i < steps->attrs->len; i++) {
         const ApMdevAttr *attr = steps->attrs->pdata[i];
 
-        if (ap_kernel_write_attr(session->kernel, uuid, attr->name, attr->value, error) == 0)
-            continue;
-        ap_kernel_remove_mdev(session->kernel, uuid, NULL);
-        return FALSE;
+        if (ap_kernel_write_attr(session->kernel, uuid, attr->name, attr->value, error) != 0)
+            return FALSE;
     }
     return TRUE;
+}
+
+
+/* An mdev that an earlier start half made, or made of a definition that has changed since, and that
+ * could not be removed. */
+static gboolean
+check_leftover(const QemuApSession *session, const ApOwner *owner, GError **error)
+{
+    g_autoptr(GPtrArray) problems = ap_problem_list_new();
+    g_autoptr(GPtrArray) claims = ap_claims_load(session->root, problems);
+
+    if (!owner->definition || !was_brought_up(session, claims, owner->uuid) ||
+        ap_matrix_equal(&owner->live, &owner->definition->matrix))
+        return TRUE;
+    g_set_error(error, AP_ERROR, AP_ERROR_REFUSED,
+                "mdev %s is left of an earlier start and not as it is defined\n"
+                "virt-ap stop %s, then start the guest again",
+                owner->uuid, owner->uuid);
+    return FALSE;
 }
 
 
@@ -215,7 +251,7 @@ bring_up(const QemuApSession *session, ApInventory *inventory, const char *uuid,
     const ApMdevDef *steps;
 
     if (owner && owner->active)
-        return TRUE;
+        return check_leftover(session, owner, error);
     if (!ap_inventory_get_config(inventory)->start_guests) {
         g_autofree char *device = ap_nodedev_name(uuid);
 
@@ -229,10 +265,8 @@ bring_up(const QemuApSession *session, ApInventory *inventory, const char *uuid,
     if (!session->kernel)
         return TRUE;
     if (!write_claim(session, uuid, TRUE, FALSE, error) ||
-        !create_mdev(session, uuid, steps, error)) {
-        write_claim(session, uuid, FALSE, FALSE, NULL);
+        !create_mdev(session, uuid, steps, error))
         return FALSE;
-    }
     *changed = TRUE;
     return TRUE;
 }
@@ -278,80 +312,45 @@ judge_and_bring_up(const QemuApSession *session, ApConfig *config, GError **erro
 }
 
 
-/* Whether somebody else has the mdev, or is about to. */
-static gboolean
-is_needed(const QemuApSession *session, ApInventory *inventory, const ApOwner *owner)
+static ApInventory *
+load_for_leftovers(gpointer data)
 {
-    GPtrArray *guests = ap_inventory_get_guests_of(inventory, owner->uuid);
-
-    if (owner->definition && owner->definition->def->autostart)
-        return TRUE;
-    if (ap_host_is_in_use(ap_inventory_get_host(inventory), owner->uuid))
-        return TRUE;
-    for (guint i = 0; guests && i < guests->len; i++) {
-        const ApGuest *guest = guests->pdata[i];
-
-        if (strcmp(guest->name, session->def->name) != 0 && ap_guest_holds(guest, owner->uuid))
-            return TRUE;
-    }
-    return FALSE;
+    return load_inventory(data, load_config_or_default(data));
 }
 
 
-/* Who has the mdev by now takes it down: it was detached from the guest that brought it up. */
+/* Takes down what was brought up for guests that have ended, also what could not be taken down
+ * before. The lock is held. */
 static void
-hand_over(const QemuApSession *session, GPtrArray *claims, const ApClaim *own)
+remove_leftovers(const QemuApSession *session)
 {
-    for (guint i = 0; i < claims->len; i++) {
-        ApClaim *claim = claims->pdata[i];
-        g_autoptr(GError) error = NULL;
+    const ApLeftovers leftovers = {
+        .root = session->root,
+        .kernel = session->kernel,
+        .ended = session->def->uuid,
+        .load = load_for_leftovers,
+        .data = (gpointer)session,
+    };
+    g_autoptr(GPtrArray) removed = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) failed = g_ptr_array_new_with_free_func(g_free);
 
-        if (claim->brought_up || strcmp(claim->mdev, own->mdev) != 0)
-            continue;
-        claim->brought_up = TRUE;
-        if (!ap_claim_write(claim, session->root, &error))
-            warn(session, claim->mdev, error->message);
-    }
+    ap_leftovers_remove(&leftovers, removed, failed);
+    for (guint i = 0; i < failed->len; i++)
+        warn(session, NULL, failed->pdata[i]);
 }
 
 
+/* A claim is this guest's by its UUID: another guest may have had its name. It stays, marked, until
+ * what it brought up is gone. */
 static void
-take_down(const QemuApSession *session, ApInventory *inventory, GPtrArray *claims,
-          const ApClaim *claim)
+end_claims(const QemuApSession *session, gboolean locked)
 {
-    const ApOwner *owner = ap_inventory_find(inventory, claim->mdev);
     g_autoptr(GError) error = NULL;
 
-    if (!claim->brought_up || !owner || !owner->active)
-        return;
-    if (is_needed(session, inventory, owner)) {
-        hand_over(session, claims, claim);
-        return;
-    }
-    if (ap_kernel_remove_mdev(session->kernel, claim->mdev, &error) != 0)
-        warn(session, claim->mdev, error->message);
-}
-
-
-/* A claim is this guest's by its UUID: another guest may have had its name. */
-static void
-drop_claims(const QemuApSession *session, gboolean may_take_down)
-{
-    g_autoptr(GPtrArray) problems = ap_problem_list_new();
-    g_autoptr(GPtrArray) claims = ap_claims_load(session->root, problems);
-    g_autoptr(ApInventory) inventory = NULL;
-
-    for (guint i = 0; i < claims->len; i++) {
-        const ApClaim *claim = claims->pdata[i];
-
-        if (g_strcmp0(claim->guest_uuid, session->def->uuid) != 0)
-            continue;
-        if (!inventory && claim->brought_up && may_take_down)
-            inventory = load_inventory(session, load_config_or_default(session));
-        if (inventory)
-            take_down(session, inventory, claims, claim);
-        ap_claim_remove(claim, session->root);
-    }
+    if (!ap_claims_end(session->root, session->def->uuid, &error))
+        warn(session, NULL, error->message);
+    if (locked)
+        remove_leftovers(session);
 }
 
 
@@ -365,20 +364,20 @@ qemu_ap_session_prepare(const QemuApSession *session, GError **error)
         g_prefix_error(error, "bad configuration: ");
         return FALSE;
     }
-    if (session->def->mdevs->len > 0 && !session->def->uuid) {
+    if (!session->def->uuid) {
         g_set_error(error, AP_ERROR, AP_ERROR_REFUSED, "the guest has no UUID");
         return FALSE;
     }
     if (!take_lock(session, config->lock_timeout_s, error))
         return FALSE;
     /* Claims that this guest has before it starts are of a start that nobody ended, as hook and
-     * daemon died: the matrix may be half made. */
+     * daemon died: the matrix may be half made. Those of others can be late, too. */
     if (session->kernel)
-        drop_claims(session, TRUE);
+        end_claims(session, TRUE);
     ok = ap_txn_check_closed(session->root, error) && write_claims(session, FALSE, error) &&
          judge_and_bring_up(session, g_steal_pointer(&config), error);
     if (!ok && session->kernel)
-        drop_claims(session, TRUE);
+        end_claims(session, TRUE);
     release_lock(session);
     return ok;
 }
@@ -463,14 +462,11 @@ qemu_ap_session_started(const QemuApSession *session)
     locked = take_lock(session, config->lock_timeout_s, &error);
     /* The guest runs whoever has the lock. */
     qemu_ap_session_reconnect(session);
-    if (!locked) {
-        warn(session, NULL, error->message);
-        return;
-    }
     host = ap_host_load(session->root);
     for (guint i = 0; i < session->def->mdevs->len; i++)
         note_last_guest(session, host, session->def->mdevs->pdata[i]);
-    release_lock(session);
+    if (locked)
+        release_lock(session);
 }
 
 
@@ -486,8 +482,8 @@ qemu_ap_session_release(const QemuApSession *session)
     locked = take_lock(session, config->lock_timeout_s, &error);
     if (!locked)
         warn(session, NULL, error->message);
-    /* The guest is gone whoever has the lock; what was brought up stays then. */
-    drop_claims(session, locked);
+    /* The guest is gone whoever has the lock; what was brought up stays then for the next time. */
+    end_claims(session, locked);
     if (locked)
         release_lock(session);
 }

@@ -164,6 +164,7 @@ qemu_ap_validate(const ApDomainDef *def)
 {
     GPtrArray *faults = g_ptr_array_new_with_free_func(fault_free);
 
+    qemu_ap_validate_bypasses(def, faults);
     if (!ap_domain_def_concerns_ap(def))
         return faults;
     validate_type(def, faults);

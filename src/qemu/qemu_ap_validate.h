@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What of domain XML libvirt or QEMU would refuse, as far as it concerns AP; reads no host. */
+/* What of domain XML libvirt, QEMU or we would refuse, as far as it concerns AP; reads no host. */
 #pragma once
 
 #include "conf/ap_domain_xml.h"
@@ -9,11 +9,13 @@
  * QemuApRefusal:
  * @QEMU_AP_BY_LIBVIRT: libvirt refuses to define or start the guest
  * @QEMU_AP_BY_QEMU: libvirt takes it, QEMU ends with an error
+ * @QEMU_AP_BY_US: both take it, and nobody can tell what it does
  * @QEMU_AP_BY_NOBODY: taken, and without effect
  */
 typedef enum {
     QEMU_AP_BY_LIBVIRT,
     QEMU_AP_BY_QEMU,
+    QEMU_AP_BY_US,
     QEMU_AP_BY_NOBODY,
 } QemuApRefusal;
 

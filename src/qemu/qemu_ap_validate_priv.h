@@ -20,3 +20,7 @@ qemu_ap_validate_cpu(const ApDomainDef *def, GPtrArray *faults);
 /* qemu_ap_validate_hostdev.c: every <hostdev>. */
 void
 qemu_ap_validate_hostdevs(const ApDomainDef *def, GPtrArray *faults);
+
+/* qemu_ap_validate_bypass.c: what <qemu:commandline> and <qemu:override> give a device of ours. */
+void
+qemu_ap_validate_bypasses(const ApDomainDef *def, GPtrArray *faults);

@@ -220,6 +220,78 @@ ap_judge_describe_owner(ApJudge *judge, const ApOwner *owner)
 }
 
 
+static const char *
+get_problem_hint(const ApProblem *problem)
+{
+    if (problem->is_live)
+        return "an active matrix that cannot be read may hold any queue";
+    if (problem->hides == AP_PROBLEM_HIDES_HOLDER)
+        return "it may say that a guest has the queue: mend it, or remove the file if its guest "
+               "does not run";
+    return "mend or remove the file";
+}
+
+
+/* Whether the configuration refuses a queue that another guest had. */
+static gboolean
+refuses_former_guests(ApJudge *judge)
+{
+    const ApGuest *guest = judge->candidate->guest;
+    const char *mdevs[] = { judge->candidate->uuid };
+    const char *guests[] = { guest ? guest->name : NULL };
+
+    return judge->phase == AP_PHASE_GUEST &&
+           ap_config_get_severity(ap_inventory_get_config(judge->inventory),
+                                  AP_CODE_PREVIOUS_OWNER, judge->phase, AP_SEVERITY_WARN, mdevs,
+                                  guests, 1) == AP_SEVERITY_REJECT;
+}
+
+
+/* Nobody knows what is in it; what it can hide is what it weighs. */
+static ApWeight
+get_problem_weight(ApJudge *judge, const ApProblem *problem)
+{
+    gboolean own = problem->mdev && g_strcmp0(problem->mdev, judge->candidate->uuid) == 0;
+    gboolean is_grave = problem->is_live || own || problem->hides == AP_PROBLEM_HIDES_HOLDER ||
+                        (problem->hides == AP_PROBLEM_HIDES_LAST_GUEST &&
+                         refuses_former_guests(judge));
+
+    return is_grave ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL;
+}
+
+
+static void
+judge_problem(ApJudge *judge, const ApProblem *problem)
+{
+    gboolean own = problem->mdev && g_strcmp0(problem->mdev, judge->candidate->uuid) == 0;
+
+    ap_judge_report_other(judge, AP_CODE_UNREADABLE, get_problem_weight(judge, problem), NULL,
+                          own ? NULL : problem->mdev, NULL, g_strdup(problem->message),
+                          g_strdup(get_problem_hint(problem)));
+}
+
+
+/* A matrix is not taken from a guest that nobody can see. */
+static void
+judge_hidden_holders(ApJudge *judge)
+{
+    GPtrArray *guests = ap_inventory_get_guests(judge->inventory);
+    GPtrArray *problems = ap_inventory_get_problems(judge->inventory);
+
+    if (!guests)
+        ap_judge_report_other(judge, AP_CODE_UNREADABLE, AP_WEIGHT_GRAVE, NULL, NULL, NULL,
+                              g_strdup("the guests cannot be read: libvirt-ap-guests does not "
+                                       "answer"),
+                              g_strdup("one of them may have the mdev; see `virt-ap doctor`"));
+    for (guint i = 0; i < problems->len; i++) {
+        const ApProblem *problem = problems->pdata[i];
+
+        if (problem->hides == AP_PROBLEM_HIDES_HOLDER)
+            judge_problem(judge, problem);
+    }
+}
+
+
 /* Somebody has it now: removing it would take it from under a running guest. */
 static void
 judge_busy(ApJudge *judge)
@@ -228,6 +300,7 @@ judge_busy(ApJudge *judge)
     const ApGuest *guest = ap_judge_get_guest(judge);
     const ApGuest *holder = guest && uuid && ap_guest_holds(guest, uuid) ? guest : NULL;
 
+    judge_hidden_holders(judge);
     if (!holder && (!uuid || !ap_host_is_in_use(judge->host, uuid)))
         return;
     ap_judge_report(judge, AP_CODE_BUSY, AP_WEIGHT_USUAL, NULL, NULL,
@@ -246,17 +319,8 @@ judge_problems(ApJudge *judge)
 {
     GPtrArray *problems = ap_inventory_get_problems(judge->inventory);
 
-    for (guint i = 0; i < problems->len; i++) {
-        const ApProblem *problem = problems->pdata[i];
-        gboolean own = g_strcmp0(problem->mdev, judge->candidate->uuid) == 0 && problem->mdev;
-
-        ap_judge_report_other(
-            judge, AP_CODE_UNREADABLE,
-            problem->is_live || own ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL, NULL,
-            own ? NULL : problem->mdev, NULL, g_strdup(problem->message),
-            g_strdup(problem->is_live ? "an active matrix that cannot be read may hold any queue"
-                                      : "mend or remove the file"));
-    }
+    for (guint i = 0; i < problems->len; i++)
+        judge_problem(judge, problems->pdata[i]);
 }
 
 

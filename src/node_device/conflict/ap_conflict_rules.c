@@ -97,11 +97,12 @@ static const ApRule rules[AP_N_CODES] = {
         { { WARN, WARN, WARN }, { WARN, WARN, WARN } },
     },
     [AP_CODE_UNREADABLE] = {
-        CONFLICT ".c:judge_problems" " "
+        CONFLICT ".c:judge_problem" " "
+        CONFLICT ".c:judge_hidden_holders" " "
         CONFLICT ".c:judge_bus" " "
         CONFLICT "_boot.c:ap_judge_boot", FALSE,
         { { WARN, WARN, WARN }, { REJECT, REJECT, REJECT } },
-        "an active matrix or the candidate is concerned",
+        "an active matrix, the candidate or a holder is concerned",
     },
     [AP_CODE_CPU_NO_AP] = {
         QEMU "_validate_cpu.c:validate_ap", FALSE,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "node_device/conflict/ap_conflict_priv.h"
+#include "node_device/inventory/ap_problem.h"
 
 /* Whether the owner may become active by itself, or somebody relies on it. */
 static gboolean
@@ -11,7 +12,9 @@ is_claimed(ApJudge *judge, const ApOwner *owner)
     if (owner->active || (owner->definition && owner->definition->def->autostart))
         return TRUE;
     /* Guests that cannot be read may name it: fail closed. */
-    return !ap_inventory_get_guests(judge->inventory) || owner->guest;
+    return !ap_inventory_get_guests(judge->inventory) || owner->guest ||
+           ap_problem_is_hidden(ap_inventory_get_problems(judge->inventory),
+                                AP_PROBLEM_HIDES_NAMER);
 }
 
 
@@ -87,7 +90,7 @@ share_with_guest(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
 {
     const ApGuest *own = ap_judge_get_guest(judge);
     gboolean held = owner->guest && ap_guest_holds(owner->guest, owner->uuid) &&
-                    (!own || strcmp(owner->guest->name, own->name) != 0);
+                    (!own || !ap_guest_is_same(owner->guest, own));
     const ApGuest *other =
         held ? owner->guest : ap_inventory_find_boot_guest(judge->inventory, owner->uuid, own);
 
@@ -193,7 +196,7 @@ ap_judge_shared_mdev(ApJudge *judge)
     for (guint i = 0; guests && i < guests->len; i++) {
         const ApGuest *other = guests->pdata[i];
 
-        if (strcmp(other->name, guest->name) != 0)
+        if (!ap_guest_is_same(other, guest))
             report_shared_mdev(judge, guest, other);
     }
 }

@@ -1,33 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Claims: a GKeyFile each, named GUEST-UUID.MDEV-UUID, in a directory that a reboot empties. */
+/* Claims: a GKeyFile each, named GUEST-UUID.MDEV-UUID, in a directory that a reboot empties. The
+ * claim of a guest that has ended has ".ended" behind its name. */
 #include "node_device/inventory/ap_claim.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "node_device/inventory/ap_problem.h"
 #include "util/ap_error.h"
 #include "util/ap_id.h"
+#include "util/ap_process.h"
 
 #define GROUP "claim"
+#define ENDED ".ended"
 
-/* Of the fields behind the command in /proc/PID/stat: proc(5), starttime, the 22nd. */
-#define STAT_START_FIELD 19
-
-
-/* When a process started, NULL if there is none. The command may hold blanks and parentheses. */
-static char *
-read_start(const ApRoot *root, int pid)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
-    g_autofree char *text = ap_root_read_line(root, path);
-    const char *rest = text ? strrchr(text, ')') : NULL;
-    g_auto(GStrv) fields = rest ? g_strsplit(rest + 2, " ", -1) : NULL;
-
-    if (!fields || g_strv_length(fields) <= STAT_START_FIELD)
-        return NULL;
-    return g_strdup(fields[STAT_START_FIELD]);
-}
+/* GUEST-UUID.MDEV-UUID */
+#define NAME_LENGTH (2 * 36 + 1)
 
 
 ApClaim *
@@ -35,13 +25,15 @@ ap_claim_new(const ApRoot *root, const char *guest, const char *guest_uuid, cons
              int daemon_pid)
 {
     ApClaim *claim = g_new0(ApClaim, 1);
+    g_autoptr(ApProcess) daemon = ap_process_read(root, daemon_pid, NULL);
 
     claim->guest = g_strdup(guest);
     claim->guest_uuid = g_strdup(guest_uuid);
     claim->mdev = g_strdup(mdev);
     claim->daemon_pid = daemon_pid;
-    claim->daemon_start = read_start(root, daemon_pid);
-    if (!claim->daemon_start)
+    claim->daemon_start = daemon ? g_strdup(daemon->start) : NULL;
+    /* A simulated host has no processes. */
+    if (!daemon && ap_root_is_missing(root, "/proc/self"))
         claim->daemon_start = g_strdup("0");
     return claim;
 }
@@ -63,7 +55,8 @@ ap_claim_free(ApClaim *claim)
 static char *
 get_path(const ApClaim *claim, const ApRoot *root)
 {
-    g_autofree char *name = g_strconcat(claim->guest_uuid, ".", claim->mdev, NULL);
+    g_autofree char *name = g_strconcat(claim->guest_uuid, ".", claim->mdev,
+                                        claim->ended ? ENDED : NULL, NULL);
 
     return g_build_filename(ap_root_get_path(root), AP_CLAIM_DIR, name, NULL);
 }
@@ -78,6 +71,12 @@ ap_claim_write(const ApClaim *claim, const ApRoot *root, GError **error)
     g_autofree char *text = NULL;
     g_autoptr(GError) local = NULL;
 
+    if (!claim->daemon_start) {
+        g_set_error(error, AP_ERROR, AP_ERROR_IO,
+                    "cannot write the claim: /proc/%d/stat of libvirt's daemon cannot be read",
+                    claim->daemon_pid);
+        return FALSE;
+    }
     g_key_file_set_string(file, GROUP, "guest", claim->guest);
     g_key_file_set_string(file, GROUP, "guest-uuid", claim->guest_uuid);
     g_key_file_set_string(file, GROUP, "mdev", claim->mdev);
@@ -106,12 +105,64 @@ ap_claim_remove(const ApClaim *claim, const ApRoot *root)
 gboolean
 ap_claim_is_alive(const ApClaim *claim, const ApRoot *root)
 {
-    g_autofree char *start = NULL;
+    g_autoptr(ApProcess) daemon = NULL;
+    g_autoptr(GError) error = NULL;
 
     if (!ap_root_exists(root, "/proc/self"))
         return TRUE;
-    start = read_start(root, claim->daemon_pid);
-    return g_strcmp0(start, claim->daemon_start) == 0;
+    daemon = ap_process_read(root, claim->daemon_pid, &error);
+    if (!daemon)
+        return !g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND);
+    return strcmp(daemon->start, claim->daemon_start) == 0;
+}
+
+
+/* Whether @name is that of a claim; GLib's temporary files have another suffix behind it. */
+static gboolean
+is_claim_name(const char *name, gboolean *ret_ended)
+{
+    *ret_ended = strlen(name) > NAME_LENGTH;
+    return strlen(name) >= NAME_LENGTH &&
+           (!*ret_ended || strcmp(name + NAME_LENGTH, ENDED) == 0);
+}
+
+
+static gboolean
+end_claim(const ApRoot *root, const char *name, GError **error)
+{
+    g_autofree char *path =
+        g_build_filename(ap_root_get_path(root), AP_CLAIM_DIR, name, NULL);
+    g_autofree char *ended = g_strconcat(path, ENDED, NULL);
+
+    if (rename(path, ended) == 0 || errno == ENOENT)
+        return TRUE;
+    g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot mark the claim %s as ended: %s", path,
+                strerror(errno));
+    return FALSE;
+}
+
+
+gboolean
+ap_claims_end(const ApRoot *root, const char *guest_uuid, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autoptr(GPtrArray) names = ap_root_list(root, AP_CLAIM_DIR, &local);
+    gboolean ended;
+
+    if (!names && g_error_matches(local, AP_ERROR, AP_ERROR_NOT_FOUND))
+        return TRUE;
+    if (!names) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+    }
+    for (guint i = 0; i < names->len; i++) {
+        const char *name = names->pdata[i];
+
+        if (g_str_has_prefix(name, guest_uuid) && is_claim_name(name, &ended) && !ended &&
+            !end_claim(root, name, error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 
@@ -140,8 +191,10 @@ parse_claim(const char *text, gsize length, GError **error)
 }
 
 
+/* The guest of one that has ended holds nothing. */
 static void
-load_claim(const ApRoot *root, const char *name, GPtrArray *claims, GPtrArray *problems)
+load_claim(const ApRoot *root, const char *name, gboolean ended, GPtrArray *claims,
+           GPtrArray *problems)
 {
     g_autofree char *path = g_build_filename(AP_CLAIM_DIR, name, NULL);
     g_autofree char *full = ap_root_describe(root, path);
@@ -154,6 +207,7 @@ load_claim(const ApRoot *root, const char *name, GPtrArray *claims, GPtrArray *p
     if (text)
         claim = parse_claim(text, length, &error);
     if (claim) {
+        claim->ended = ended;
         g_ptr_array_add(claims, claim);
         return;
     }
@@ -162,7 +216,8 @@ load_claim(const ApRoot *root, const char *name, GPtrArray *claims, GPtrArray *p
         return;
     }
     g_prefix_error(&error, "%s: ", full);
-    ap_problem_add(problems, error, NULL, FALSE);
+    ap_problem_add_hidden(problems, error,
+                          ended ? AP_PROBLEM_HIDES_NOTHING : AP_PROBLEM_HIDES_HOLDER);
 }
 
 
@@ -172,15 +227,15 @@ ap_claims_load(const ApRoot *root, GPtrArray *problems)
     GPtrArray *claims = g_ptr_array_new_with_free_func((GDestroyNotify)ap_claim_free);
     GError *error = NULL;
     g_autoptr(GPtrArray) names = ap_root_list(root, AP_CLAIM_DIR, &error);
+    gboolean ended;
 
     if (!names && !g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
-        ap_problem_add(problems, error, NULL, FALSE);
+        ap_problem_add_hidden(problems, error, AP_PROBLEM_HIDES_HOLDER);
     else
         g_clear_error(&error);
     for (guint i = 0; names && i < names->len; i++) {
-        /* GLib's temporary files have a suffix behind the name. */
-        if (strlen(names->pdata[i]) == 2 * 36 + 1)
-            load_claim(root, names->pdata[i], claims, problems);
+        if (is_claim_name(names->pdata[i], &ended))
+            load_claim(root, names->pdata[i], ended, claims, problems);
     }
     return claims;
 }

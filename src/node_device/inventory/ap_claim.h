@@ -16,6 +16,7 @@
  * @daemon_pid: process id of the libvirt daemon that starts the guest
  * @daemon_start: when that process started, in the kernel's clock ticks: tells it from another with
  *   its id
+ * @ended: whether the guest has ended; what was made for it is still to be removed
  * @running: whether the guest ran at some time
  * @brought_up: whether the mdev was made for this claim
  */
@@ -25,6 +26,7 @@ typedef struct {
     char *mdev;
     int daemon_pid;
     char *daemon_start;
+    gboolean ended;
     gboolean running;
     gboolean brought_up;
 } ApClaim;
@@ -35,7 +37,7 @@ typedef struct {
  * @guest: the guest's name
  * @guest_uuid: its UUID in lower case
  * @mdev: UUID of the mdev in lower case
- * @daemon_pid: process id of libvirt's daemon
+ * @daemon_pid: process id of libvirt's daemon; see ap_process_find_daemon()
  *
  * Returns: a claim that is nowhere written; the caller frees it with ap_claim_free().
  */
@@ -56,7 +58,8 @@ ap_claim_free(ApClaim *claim);
  * @root: a root
  * @error: return location
  *
- * Writes the claim's file as a whole, or not at all.
+ * Writes the claim's file as a whole, or not at all. A claim of a daemon of which nobody knows when
+ * it started would count for nothing, and is not written.
  *
  * Errors: AP_ERROR_IO.
  *
@@ -76,12 +79,28 @@ void
 ap_claim_remove(const ApClaim *claim, const ApRoot *root);
 
 /**
+ * ap_claims_end:
+ * @root: a root
+ * @guest_uuid: UUID of a guest that has ended, in lower case
+ * @error: return location
+ *
+ * Marks all claims of the guest as ended, also those that cannot be read. It needs no lock: what
+ * the claims say stays as it is.
+ *
+ * Errors: AP_ERROR_IO.
+ *
+ * Returns: whether none is left that is not marked.
+ */
+gboolean
+ap_claims_end(const ApRoot *root, const char *guest_uuid, GError **error);
+
+/**
  * ap_claim_is_alive:
  * @claim: a claim
  * @root: a root
  *
- * Returns: whether the daemon that starts the guest is still there; in a captured root, which has
- *   no processes, always.
+ * Returns: whether the daemon that starts the guest is still there, or cannot be looked at; in a
+ *   captured root, which has no processes, always.
  */
 gboolean
 ap_claim_is_alive(const ApClaim *claim, const ApRoot *root);

@@ -59,6 +59,19 @@ ap_defs_read(const ApRoot *root, const char *uuid, GError **error)
 }
 
 
+/* Whether mdevctl may read what we cannot: what is there is a file, or nobody knows what it is. */
+static gboolean
+is_a_file_to_others(const ApRoot *root, const char *name)
+{
+    g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", name, NULL);
+    struct stat st;
+
+    if (ap_root_stat(root, path, TRUE, &st))
+        return S_ISREG(st.st_mode);
+    return !ap_root_stat(root, path, FALSE, &st);
+}
+
+
 static void
 load_one(const ApRoot *root, ApDir *dir, const char *name, GPtrArray *definitions,
          GPtrArray *problems)
@@ -80,8 +93,14 @@ load_one(const ApRoot *root, ApDir *dir, const char *name, GPtrArray *definition
             g_prefix_error(&error, "%s/%s: ", full, name);
         }
     }
+    /* One that is undefined while we look is no problem. */
+    if (g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
+        return;
     if (!definition) {
-        ap_problem_add(problems, g_steal_pointer(&error), uuid, FALSE);
+        gboolean hidden = !text && is_a_file_to_others(root, name);
+        ApProblem *problem = ap_problem_add(problems, g_steal_pointer(&error), uuid, FALSE);
+
+        problem->hides = hidden ? AP_PROBLEM_HIDES_HOLDER : AP_PROBLEM_HIDES_NOTHING;
         return;
     }
     if (strcmp(definition->def->type, AP_MDEV_TYPE) != 0) {
@@ -135,13 +154,13 @@ ap_defs_load(const ApRoot *root, GPtrArray *problems)
 
     if (!dir) {
         if (!g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
-            ap_problem_add(problems, g_steal_pointer(&error), NULL, FALSE);
+            ap_problem_add_hidden(problems, g_steal_pointer(&error), AP_PROBLEM_HIDES_HOLDER);
         return definitions;
     }
     while ((name = ap_dir_next(dir, &error)))
         load_one(root, dir, name, definitions, problems);
     if (error)
-        ap_problem_add(problems, g_steal_pointer(&error), NULL, FALSE);
+        ap_problem_add_hidden(problems, g_steal_pointer(&error), AP_PROBLEM_HIDES_HOLDER);
     g_ptr_array_sort(definitions, compare_definitions);
     find_duplicates(root, definitions, problems);
     return definitions;

@@ -55,6 +55,15 @@ ap_guest_add_mdev(ApGuest *guest, const char *uuid, gboolean held)
 
 
 gboolean
+ap_guest_is_same(const ApGuest *a, const ApGuest *b)
+{
+    if (a->uuid && b->uuid)
+        return strcmp(a->uuid, b->uuid) == 0;
+    return strcmp(a->name, b->name) == 0;
+}
+
+
+gboolean
 ap_guest_names(const ApGuest *guest, const char *uuid)
 {
     return g_ptr_array_find_with_equal_func(guest->mdevs, uuid, g_str_equal, NULL);
@@ -108,8 +117,11 @@ ap_guests_to_json(const GPtrArray *guests, const GPtrArray *problems)
     }
     for (guint i = 0; i < problems->len; i++) {
         const ApProblem *problem = problems->pdata[i];
+        JsonObject *object = json_object_new_object();
 
-        json_object_array_add(problem_array, string_to_json(problem->message));
+        json_object_object_add(object, "message", string_to_json(problem->message));
+        json_object_object_add(object, "hides", json_object_new_int(problem->hides));
+        json_object_array_add(problem_array, object);
     }
     json_object_object_add(root, "guests", guest_array);
     json_object_object_add(root, "problems", problem_array);
@@ -161,16 +173,33 @@ guest_from_json(JsonObject *object)
 }
 
 
+static gboolean
+add_problem_from_json(JsonObject *object, GPtrArray *problems)
+{
+    const char *message = ap_json_get_string(object, "message");
+    JsonObject *hides = json_object_object_get(object, "hides");
+    int n = json_object_get_int(hides);
+
+    if (!message || !json_object_is_type(hides, json_type_int) || n < 0 ||
+        n >= AP_N_PROBLEM_HIDES)
+        return FALSE;
+    ap_problem_add_hidden(problems, g_error_new(AP_ERROR, AP_ERROR_IO, "%s", message), n);
+    return TRUE;
+}
+
+
 GPtrArray *
 ap_guests_from_json(const char *text, GPtrArray *problems)
 {
     g_autoptr(JsonObject) root = json_tokener_parse(text);
     JsonObject *guest_array = json_object_object_get(root, "guests");
     JsonObject *problem_array = json_object_object_get(root, "problems");
+    g_autoptr(GPtrArray) found = ap_problem_list_new();
     g_autoptr(GPtrArray) guests =
         g_ptr_array_new_with_free_func((GDestroyNotify)ap_guest_free);
 
-    if (!json_object_is_type(guest_array, json_type_array) || !is_array_of_strings(problem_array))
+    if (!json_object_is_type(guest_array, json_type_array) ||
+        !json_object_is_type(problem_array, json_type_array))
         return NULL;
     for (gsize i = 0; i < json_object_array_length(guest_array); i++) {
         ApGuest *guest = guest_from_json(json_object_array_get_idx(guest_array, i));
@@ -180,11 +209,9 @@ ap_guests_from_json(const char *text, GPtrArray *problems)
         g_ptr_array_add(guests, guest);
     }
     for (gsize i = 0; i < json_object_array_length(problem_array); i++) {
-        JsonObject *message = json_object_array_get_idx(problem_array, i);
-
-        ap_problem_add(problems,
-                       g_error_new(AP_ERROR, AP_ERROR_IO, "%s", json_object_get_string(message)),
-                       NULL, FALSE);
+        if (!add_problem_from_json(json_object_array_get_idx(problem_array, i), found))
+            return NULL;
     }
+    g_ptr_array_extend_and_steal(problems, g_steal_pointer(&found));
     return g_steal_pointer(&guests);
 }

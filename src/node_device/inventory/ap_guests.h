@@ -118,6 +118,18 @@ void
 ap_guest_add_mdev(ApGuest *guest, const char *uuid, gboolean held);
 
 /**
+ * ap_guest_is_same:
+ * @a: a guest
+ * @b: a guest
+ *
+ * A guest is known by its UUID; another one may have, or have had, its name.
+ *
+ * Returns: whether they are one guest; of guests without a UUID the names are compared.
+ */
+gboolean
+ap_guest_is_same(const ApGuest *a, const ApGuest *b);
+
+/**
  * ap_guest_names:
  * @guest: a guest
  * @uuid: UUID of an mdev

@@ -16,15 +16,34 @@
 typedef struct {
     const ApRoot *root;
     GPtrArray *guests;
-    GHashTable *by_name; /* name -> ApGuest, borrowed */
-    GHashTable *running; /* names of those with a status file, borrowed */
+    GHashTable *by_uuid; /* ApGuests, borrowed */
+    GHashTable *by_name; /* the same, of one name the first */
+    GHashTable *running; /* ApGuests with a status file, borrowed */
     GPtrArray *problems;
 } Loader;
+
+/* A directory of domain XML. */
+typedef struct {
+    const char *path;
+    void (*add)(Loader *loader, const ApDomainDef *def);
+    ApProblemHides hides; /* what one of its files can hide */
+} DomainDir;
+
+
+static void
+add_problem(Loader *loader, GError *error, ApProblemHides hides)
+{
+    /* A guest that is undefined or ends while we look is no problem. */
+    if (g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
+        g_error_free(error);
+    else
+        ap_problem_add_hidden(loader->problems, error, hides);
+}
 
 
 /* Reads one file; NULL, and a problem noted, if it cannot be understood. */
 static ApDomainDef *
-read_domain(Loader *loader, ApDir *dir, const char *dir_path, const char *name)
+read_domain(Loader *loader, ApDir *dir, const DomainDir *domains, const char *name)
 {
     g_autoptr(GError) error = NULL;
     ApDomainDef *def = NULL;
@@ -35,29 +54,44 @@ read_domain(Loader *loader, ApDir *dir, const char *dir_path, const char *name)
     if (text) {
         def = ap_domain_xml_parse(text, length, &error);
         if (!def) {
-            g_autofree char *path = g_build_filename(dir_path, name, NULL);
+            g_autofree char *path = g_build_filename(domains->path, name, NULL);
             g_autofree char *full = ap_root_describe(loader->root, path);
 
             g_prefix_error(&error, "%s: ", full);
         }
     }
-    /* A guest that is undefined or ends while we look is no problem. */
-    if (!def && !g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
-        ap_problem_add(loader->problems, g_steal_pointer(&error), NULL, FALSE);
+    if (!def)
+        add_problem(loader, g_steal_pointer(&error), domains->hides);
     return def;
+}
+
+
+/* Two guests can have had one name; where a UUID is not known the name has to do. */
+static ApGuest *
+find_guest(Loader *loader, const char *name, const char *uuid)
+{
+    ApGuest *guest = uuid ? g_hash_table_lookup(loader->by_uuid, uuid) : NULL;
+
+    if (guest)
+        return guest;
+    guest = g_hash_table_lookup(loader->by_name, name);
+    return guest && (!guest->uuid || !uuid) ? guest : NULL;
 }
 
 
 static ApGuest *
 get_guest(Loader *loader, const char *name, const char *uuid, const char *state)
 {
-    ApGuest *guest = g_hash_table_lookup(loader->by_name, name);
+    ApGuest *guest = find_guest(loader, name, uuid);
 
     if (guest)
         return guest;
     guest = ap_guest_new(name, uuid, state);
     g_ptr_array_add(loader->guests, guest);
-    g_hash_table_insert(loader->by_name, guest->name, guest);
+    if (uuid)
+        g_hash_table_insert(loader->by_uuid, guest->uuid, guest);
+    if (!g_hash_table_contains(loader->by_name, name))
+        g_hash_table_insert(loader->by_name, guest->name, guest);
     return guest;
 }
 
@@ -69,7 +103,7 @@ ap_guests_is_alive(const ApRoot *root, int pid, const char *uuid)
     g_autofree char *text = NULL;
     gsize length;
 
-    if (!ap_root_exists(root, "/proc/self"))
+    if (pid <= 0 || !ap_root_exists(root, "/proc/self"))
         return TRUE;
     text = ap_root_read(root, path, AP_ROOT_SMALL_MAX, &length, NULL);
     if (!text)
@@ -92,6 +126,24 @@ add_persistent(Loader *loader, const ApDomainDef *def)
 }
 
 
+/* A host device whose UUID we cannot read may be any mdev. */
+static void
+check_hostdevs(Loader *loader, const ApDomainDef *def)
+{
+    const ApDomainHostdev *hostdev;
+
+    for (guint n = 0; (hostdev = ap_domain_def_find_ap(def, n)); n++) {
+        if (!hostdev->uuid)
+            add_problem(loader,
+                        g_error_new(AP_ERROR, AP_ERROR_XML,
+                                    "%s/%s.xml: line %ld: the vfio-ap <hostdev> of the running "
+                                    "guest has no UUID that can be read",
+                                    STATUS_DIR, def->name, hostdev->line),
+                        AP_PROBLEM_HIDES_HOLDER);
+    }
+}
+
+
 static void
 add_status(Loader *loader, const ApDomainDef *def)
 {
@@ -99,8 +151,9 @@ add_status(Loader *loader, const ApDomainDef *def)
 
     if (!ap_guests_is_alive(loader->root, def->pid, def->uuid))
         return;
+    check_hostdevs(loader, def);
     guest = get_guest(loader, def->name, def->uuid, def->state);
-    g_hash_table_add(loader->running, guest->name);
+    g_hash_table_add(loader->running, guest);
     g_free(guest->state);
     guest->state = g_strdup(def->state);
     guest->view = ap_domain_def_get_view(def);
@@ -115,11 +168,11 @@ add_claim(Loader *loader, const ApClaim *claim)
 {
     ApGuest *guest;
 
-    if (!ap_claim_is_alive(claim, loader->root))
-        return;
-    if (g_hash_table_contains(loader->running, claim->guest))
+    if (claim->ended || !ap_claim_is_alive(claim, loader->root))
         return;
     guest = get_guest(loader, claim->guest, claim->guest_uuid, SHUT_OFF);
+    if (g_hash_table_contains(loader->running, guest))
+        return;
     g_free(guest->state);
     guest->state = g_strdup(claim->running ? "in shutdown" : "starting");
     ap_guest_add_mdev(guest, claim->mdev, TRUE);
@@ -136,16 +189,16 @@ read_claims(Loader *loader)
 }
 
 
+/* Nobody knows what a directory holds that cannot be read. */
 static void
-read_dir(Loader *loader, const char *path, void (*add)(Loader *, const ApDomainDef *))
+read_dir(Loader *loader, const DomainDir *domains)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(ApDir) dir = ap_dir_open(loader->root, path, &error);
+    g_autoptr(ApDir) dir = ap_dir_open(loader->root, domains->path, &error);
     const char *name;
 
     if (!dir) {
-        if (!g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
-            ap_problem_add(loader->problems, g_steal_pointer(&error), NULL, FALSE);
+        add_problem(loader, g_steal_pointer(&error), AP_PROBLEM_HIDES_HOLDER);
         return;
     }
     while ((name = ap_dir_next(dir, &error))) {
@@ -153,24 +206,25 @@ read_dir(Loader *loader, const char *path, void (*add)(Loader *, const ApDomainD
 
         if (!g_str_has_suffix(name, ".xml"))
             continue;
-        def = read_domain(loader, dir, path, name);
+        def = read_domain(loader, dir, domains, name);
         if (def)
-            add(loader, def);
+            domains->add(loader, def);
     }
     if (error)
-        ap_problem_add(loader->problems, g_steal_pointer(&error), NULL, FALSE);
+        add_problem(loader, g_steal_pointer(&error), AP_PROBLEM_HIDES_HOLDER);
 }
 
 
-/* "NAME.xml", and since libvirt 11.2 "NAME.xml.once". */
+/* Read before the guests that run: a file there is a persistent guest's. "NAME.xml", and since
+ * libvirt 11.2 "NAME.xml.once". */
 static void
 read_autostart(Loader *loader)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) names = ap_root_list(loader->root, AP_GUESTS_AUTOSTART_DIR, &error);
 
-    if (!names && !g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
-        ap_problem_add(loader->problems, g_steal_pointer(&error), NULL, FALSE);
+    if (!names)
+        add_problem(loader, g_steal_pointer(&error), AP_PROBLEM_HIDES_HOLDER);
     for (guint i = 0; names && i < names->len; i++) {
         char *name = names->pdata[i];
         ApGuest *guest;
@@ -193,22 +247,27 @@ compare_guests(gconstpointer a, gconstpointer b)
     const ApGuest *const *first = a;
     const ApGuest *const *second = b;
 
-    return strcmp((*first)->name, (*second)->name);
+    int order = strcmp((*first)->name, (*second)->name);
+
+    return order != 0 ? order : g_strcmp0((*first)->uuid, (*second)->uuid);
 }
 
 
 GPtrArray *
 ap_guests_load(const ApRoot *root, GPtrArray *problems)
 {
+    static const DomainDir defined = { CONFIG_DIR, add_persistent, AP_PROBLEM_HIDES_NAMER };
+    static const DomainDir live = { STATUS_DIR, add_status, AP_PROBLEM_HIDES_HOLDER };
+    g_autoptr(GHashTable) by_uuid = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) running = g_hash_table_new(NULL, NULL);
     GPtrArray *guests = g_ptr_array_new_with_free_func((GDestroyNotify)ap_guest_free);
-    g_autoptr(GHashTable) running = g_hash_table_new(g_str_hash, g_str_equal);
-    Loader loader = { root, guests, by_name, running, problems };
+    Loader loader = { root, guests, by_uuid, by_name, running, problems };
 
-    read_dir(&loader, CONFIG_DIR, add_persistent);
-    read_dir(&loader, STATUS_DIR, add_status);
-    read_claims(&loader);
+    read_dir(&loader, &defined);
     read_autostart(&loader);
+    read_dir(&loader, &live);
+    read_claims(&loader);
     g_ptr_array_sort(guests, compare_guests);
     return guests;
 }

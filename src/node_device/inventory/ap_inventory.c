@@ -285,7 +285,7 @@ ap_inventory_find_boot_guest(ApInventory *inventory, const char *uuid, const ApG
     for (guint i = 0; guests && i < guests->len; i++) {
         const ApGuest *guest = guests->pdata[i];
 
-        if (guest->autostart && (!except || strcmp(guest->name, except->name) != 0))
+        if (guest->autostart && (!except || !ap_guest_is_same(guest, except)))
             return guest;
     }
     return NULL;

@@ -24,7 +24,7 @@ typedef struct {
  * @problems: (element-type ApProblem): where to note what cannot be read
  *
  * Reads a GKeyFile with a group for each APQN, [05.0047], and its keys guest= and uuid=. A group
- * that cannot be understood is noted, and the rest counts.
+ * that cannot be understood is noted, and the rest counts. A problem hides a last guest.
  *
  * Returns: (element-type ApLastGuest): the guests, for ap_last_guests_find(); the caller unrefs it.
  */
@@ -49,9 +49,10 @@ ap_last_guests_find(GHashTable *last_guests, ApApqn apqn);
  * @uuid: that guest's UUID in lower case
  * @error: return location
  *
- * Notes the guest for each APQN of @matrix. The caller holds the lock.
+ * Notes the guest for each APQN of @matrix. The file has a lock of its own. One that is damaged is
+ * mended: what can be read stays, and the old file is kept with ".damaged" behind its name.
  *
- * Errors: AP_ERROR_IO; AP_ERROR_CONFIG if the file there cannot be understood.
+ * Errors: AP_ERROR_IO.
  *
  * Returns: whether it is written.
  */

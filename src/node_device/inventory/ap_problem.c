@@ -21,7 +21,7 @@ ap_problem_list_new(void)
 }
 
 
-void
+ApProblem *
 ap_problem_add(GPtrArray *problems, GError *error, const char *mdev, gboolean is_live)
 {
     ApProblem *problem = g_new0(ApProblem, 1);
@@ -31,6 +31,27 @@ ap_problem_add(GPtrArray *problems, GError *error, const char *mdev, gboolean is
     problem->is_live = is_live;
     g_ptr_array_add(problems, problem);
     g_error_free(error);
+    return problem;
+}
+
+
+void
+ap_problem_add_hidden(GPtrArray *problems, GError *error, ApProblemHides hides)
+{
+    ap_problem_add(problems, error, NULL, FALSE)->hides = hides;
+}
+
+
+gboolean
+ap_problem_is_hidden(const GPtrArray *problems, ApProblemHides hides)
+{
+    for (guint i = 0; i < problems->len; i++) {
+        const ApProblem *problem = problems->pdata[i];
+
+        if (problem->hides == hides)
+            return TRUE;
+    }
+    return FALSE;
 }
 
 

@@ -5,15 +5,35 @@
 #include <glib.h>
 
 /**
+ * ApProblemHides:
+ * @AP_PROBLEM_HIDES_NOTHING: nothing but what the file itself defines
+ * @AP_PROBLEM_HIDES_HOLDER: who has a queue, or is about to
+ * @AP_PROBLEM_HIDES_NAMER: which mdev a guest that does not run names
+ * @AP_PROBLEM_HIDES_LAST_GUEST: who had a queue last
+ * @AP_N_PROBLEM_HIDES: how many there are
+ *
+ * What can be in a file that cannot be read.
+ */
+typedef enum {
+    AP_PROBLEM_HIDES_NOTHING,
+    AP_PROBLEM_HIDES_HOLDER,
+    AP_PROBLEM_HIDES_NAMER,
+    AP_PROBLEM_HIDES_LAST_GUEST,
+    AP_N_PROBLEM_HIDES,
+} ApProblemHides;
+
+/**
  * ApProblem:
  * @message: one sentence that names the file
  * @mdev: (nullable): UUID of the mdev whose matrix the file holds
  * @is_live: whether that mdev is active, so that the kernel gives its queues to nobody else
+ * @hides: what else it can hold
  */
 typedef struct {
     char *message;
     char *mdev;
     gboolean is_live;
+    ApProblemHides hides;
 } ApProblem;
 
 /**
@@ -30,9 +50,30 @@ ap_problem_list_new(void);
  * @error: what went wrong; freed
  * @mdev: (nullable): UUID of the mdev whose matrix the file holds
  * @is_live: whether that mdev is active
+ *
+ * Returns: the problem, borrowed from @problems.
+ */
+ApProblem *
+ap_problem_add(GPtrArray *problems, GError *error, const char *mdev, gboolean is_live);
+
+/**
+ * ap_problem_add_hidden:
+ * @problems: a list
+ * @error: what went wrong; freed
+ * @hides: what cannot be known because of it
  */
 void
-ap_problem_add(GPtrArray *problems, GError *error, const char *mdev, gboolean is_live);
+ap_problem_add_hidden(GPtrArray *problems, GError *error, ApProblemHides hides);
+
+/**
+ * ap_problem_is_hidden:
+ * @problems: a list
+ * @hides: what somebody wants to know
+ *
+ * Returns: whether a problem can hide it.
+ */
+gboolean
+ap_problem_is_hidden(const GPtrArray *problems, ApProblemHides hides);
 
 /**
  * ap_problem_find:

@@ -84,7 +84,7 @@ test_last_guests_are_groups_of_a_key_file(void)
         { "[05.0047]\nguest=g\nuuid=" UUID "\n", 1, 0 },
         { "[05.0047]\nguest=g\n[05.0004]\nguest=g\nuuid=5\n[5.4]\nguest=g\nuuid=" UUID "\n"
           "[06.0004]\nguest=g\nuuid=" UUID "\n",
-          1, 3 },
+          1, 1 },
         { "guest=g\n", 0, 1 },
         { "[05.0047\n", 0, 1 },
     };
