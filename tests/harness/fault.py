@@ -119,6 +119,7 @@ KNOWN_WRONG = {
     "define what a guest names": UNREAD_DEFINITION,
     "no: let start at boot what another has": UNREAD_DEFINITION,
     "no: define what another has": UNREAD_DEFINITION,
+    "stop what a guest has": "guests that cannot be listed have no matrix",
     "hook: reconnect": "without memory it ends by a signal",
     "hook: started": "without memory it ends by a signal",
     "hook: prepare": "input that cannot be read is a guest without AP",
