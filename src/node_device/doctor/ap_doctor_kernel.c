@@ -50,9 +50,11 @@ ap_doctor_check_bus(ApDoctor *doctor)
     cards = ap_host_list_cards(host);
     queues = ap_host_list_queues(host);
     if (queues->len == 0) {
+        g_autofree char *bare = ap_host_describe_bare(host);
+
         ap_doctor_add(doctor, AP_DOCTOR_FAULT,
                       "give the LPAR adapters and domains; `lszcrypt -V` shows what it has",
-                      "the AP bus has no queues");
+                      "the AP bus has no queues%s%s", bare ? ": " : "", bare ? bare : "");
         return;
     }
     limits = host->max_adapter < 0 || host->max_domain < 0
