@@ -96,7 +96,7 @@ class InputTest(WorldTest):
 
     def test_a_uuid_in_upper_case_is_the_same_mdev(self):
         self.host.activate(A, [5], [4])
-        self.assert_passed(call("pre", "modify", A.upper(), GOOD))
+        self.assert_passed(call("pre", "define", A.upper(), GOOD))
         self.assertIn('"4"', call("get", "attributes", A.upper()).stdout)
         self.host.define(B.upper(), [5], [6], auto=True)
         self.assert_refused(call("pre", "define", uuid(0xc), definition([5], [6])), f"mdev {B}")

@@ -16,6 +16,15 @@ from harness.host import DEFINITIONS, MATRIX, TYPE, attrs, config_line, definiti
 A, B, C = uuid(0xa), uuid(0xb), uuid(0xc)
 
 
+def spell(mdev):
+    """Names of files that could be meant as a UUID."""
+    plain = mdev.replace("-", "")
+    return (mdev, mdev.upper(), plain, plain.upper(), f"{{{mdev}}}", f"{{{mdev.upper()}}}",
+            f"urn:uuid:{mdev}", f"urn:uuid:{mdev.upper()}", f"URN:UUID:{mdev}", f"{{{plain}}}",
+            f"urn:uuid:{plain}", f"({mdev})", f"{mdev}.json", f" {mdev}", f"{mdev}\n", mdev[:-1],
+            mdev.replace("-", "_"), mdev[:9] + mdev[10:], f"{plain[:4]}-{plain[4:]}")
+
+
 class Cases:
     """What holds for every mdevctl."""
 
@@ -49,6 +58,19 @@ class Cases:
         self.host.activate(A, [5], [0x47])
         self.assert_refused(self.define(self.version, B, [5], [0x47]), f"belongs to mdev {A}")
         self.assertEqual(self.host.defined(), [])
+
+    def test_a_definition_counts_by_each_name_that_mdevctl_reads(self):
+        seen = {}
+        for name in spell(A):
+            path = self.host.define(name, [5], [0x47], auto=True)
+            listed = A in self.mdevctl(self.version, "list", "--defined", "--dumpjson").stdout
+            refused = self.define(self.version, B, [5], [0x47]).returncode != 0
+            self.host.path(f"{DEFINITIONS}/{B}").unlink(missing_ok=True)
+            path.unlink()
+            seen[name] = (listed, refused)
+        self.assertEqual({name: answer for name, answer in seen.items()
+                          if answer[0] != answer[1]}, {})
+        self.assertGreater(sum(listed for listed, _ in seen.values()), 6)
 
     def test_an_attribute_added_is_judged_as_the_matrix_it_makes(self):
         self.host.define(A, [5], [0x47], auto=True)

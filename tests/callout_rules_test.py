@@ -43,6 +43,13 @@ class ModifyTest(WorldTest):
         self.host.define(A, [5], [4, 6], auto=True)
         self.assert_passed(self.modify([5], [4, 6], [4], auto=True))
 
+    def test_what_is_not_defined_cannot_be_modified(self):
+        """mdevctl would define it, unasked."""
+        self.host.activate(A, [5], [4])
+        for auto in (False, True):
+            self.assert_refused(self.modify([5], [4], auto=auto), f"mdev {A} is not defined")
+        self.assertEqual(os.listdir("/run/lock"), [])
+
     def test_what_equals_the_live_matrix_is_never_refused(self):
         self.host.activate(A, [5], [4])
         self.host.activate(B, [5], [4])
@@ -60,6 +67,18 @@ class ModifyTest(WorldTest):
         self.assert_passed(self.modify([5], [4], [200]))
         self.assert_passed(self.modify([5], [6], [200, 202]))
         self.assert_refused(self.modify([5], [4], [200, 201]), "0xc8-0xc9")
+
+    def test_a_definition_of_another_spelling_does_not_become_two(self):
+        self.host.define(A.upper(), [5], [4])
+        self.assert_refused(self.modify([5], [6]), f"mv -n /{DEFINITIONS}/{A.upper()} ")
+        self.assert_refused(call("pre", "define", A, definition([5], [6])), "is defined already")
+
+    def test_either_of_two_definitions_of_one_mdev_can_start(self):
+        self.host.define(A, [5], [4])
+        self.host.define(A.upper(), [2], [6], auto=True)
+        for where in ([5], [4]), ([2], [6]):
+            result = call("pre", "define", B, definition(*where))
+            self.assert_refused(result, f"mdev {A}")
 
     def test_manual_is_never_refused(self):
         self.host.activate(B, [5], [4])

@@ -268,14 +268,14 @@ CASES = {
         "definitions", "fault", "/0.0.0052/", "rm /etc"),
     "a definition has another form of name": (
         lambda h: h.write(f"{host.DEFINITIONS}/{host.uuid(2).replace('-', '')}", "{"),
-        "definitions", "fault", f"takes for mdev {host.uuid(2)}", f"name it {host.uuid(2)}"),
+        "definitions", "fault", f"defines mdev {host.uuid(2)}", f"/{host.uuid(2)}"),
     "a definition's name is a URN": (
         lambda h: h.write(f"{host.DEFINITIONS}/urn:uuid:{host.uuid(2)}", "{"),
-        "definitions", "fault", f"takes for mdev {host.uuid(2)}", f"name it {host.uuid(2)}"),
+        "definitions", "fault", f"defines mdev {host.uuid(2)}", f"/{host.uuid(2)}"),
     "a definition's name is in braces": (
         lambda h: h.write(f"{host.DEFINITIONS}/{{{host.uuid(2)}}}", "{"),
-        "definitions", "fault", f"takes for mdev {host.uuid(2)}", f"name it {host.uuid(2)}"),
-    "two files define one mdev": (two_cases, "definitions", "fault", "upper and lower case", "rm "),
+        "definitions", "fault", f"defines mdev {host.uuid(2)}", f"/{host.uuid(2)}"),
+    "two files define one mdev": (two_cases, "definitions", "fault", "under another name", "rm "),
     "a definition is a directory": (lambda h: h.path(DEFINITION).mkdir(),
                                     "definitions", "warn", "is a directory", "away"),
     "a definition is a fifo": (lambda h: os.mkfifo(h.path(DEFINITION)),

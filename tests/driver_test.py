@@ -62,6 +62,23 @@ class VerbsTest(DriverTest):
         name = json.loads(self.host.must("--json", "define", "-", stdin=xml([2], [4])))["mdev"]
         self.assertTrue(os.path.exists(self.host.definition(name)))
 
+    def test_a_definition_is_changed_whatever_spells_its_uuid(self):
+        for name in (A.upper(), A.replace("-", ""), f"{{{A}}}", f"urn:uuid:{A}"):
+            with self.subTest(name):
+                self.host.must("define", "-", stdin=OLD)
+                other = self.host.file(f"etc/mdevctl.d/matrix/{name}")
+                os.rename(self.host.definition(A), other)
+                self.assertIn(A, self.host.must("list"))
+                self.host.must("autostart", A)
+                self.host.must("define", "-", stdin=NEW)
+                self.host.must("update", A, "-", "--config", stdin=OLD)
+                self.assertEqual(os.listdir(os.path.dirname(other)), [name])
+                self.host.must("start", A)
+                self.host.must("stop", A)
+                self.host.must("undefine", A)
+                self.assertEqual(os.listdir(os.path.dirname(other)), [])
+                self.assert_closed()
+
     def test_autostart_survives_a_redefinition(self):
         self.host.must("define", "-", stdin=OLD)
         self.host.must("autostart", A)

@@ -164,18 +164,11 @@ finish(Work *work, ApOutcome *ret_outcome, GError **error)
 }
 
 
-static char *
-get_path(const char *uuid)
-{
-    return g_strconcat(AP_DEFS_DIR "/", uuid, NULL);
-}
-
-
 /* The bytes of a definition now; NULL without an error if there is none. */
 static GBytes *
 read_bytes(Work *work, const char *uuid, GError **error)
 {
-    g_autofree char *path = get_path(uuid);
+    g_autofree char *path = ap_defs_find_path(work->driver->root, uuid);
     g_autoptr(GError) local = NULL;
     gsize length;
     char *text = ap_root_read(work->driver->root, path, AP_ROOT_SMALL_MAX, &length, &local);
@@ -201,7 +194,7 @@ set_undefined_error(GError **error, const char *uuid)
 static void
 plan_definition(Work *work, const char *uuid, GBytes *before, const ApMdevDef *def)
 {
-    g_autofree char *path = get_path(uuid);
+    g_autofree char *path = ap_defs_find_path(work->driver->root, uuid);
     char *text = ap_mdevctl_json_format(def);
     g_autoptr(GBytes) after = g_bytes_new_take(text, strlen(text));
 
@@ -248,7 +241,7 @@ ap_driver_define(ApDriver *driver, const ApMdevDef *def, ApOutcome *ret_outcome,
 gboolean
 ap_driver_undefine(ApDriver *driver, const char *uuid, ApOutcome *ret_outcome, GError **error)
 {
-    g_autofree char *path = get_path(uuid);
+    g_autofree char *path = ap_defs_find_path(driver->root, uuid);
     g_auto(Work) work = { 0 };
     g_autoptr(GError) local = NULL;
     g_autoptr(GBytes) before = NULL;

@@ -162,3 +162,20 @@ ap_uuid_normalize(const char *text)
         return NULL;
     return g_ascii_strdown(text, -1);
 }
+
+
+char *
+ap_uuid_from_name(const char *name)
+{
+    gsize length = strlen(name);
+    g_autofree char *text = NULL;
+
+    if (length == 32)
+        text = g_strdup_printf("%.8s-%.4s-%.4s-%.4s-%s", name, name + 8, name + 12, name + 16,
+                               name + 20);
+    else if (length == 38 && name[0] == '{' && name[length - 1] == '}')
+        text = g_strndup(name + 1, length - 2);
+    else if (g_str_has_prefix(name, "urn:uuid:"))
+        text = g_strdup(name + strlen("urn:uuid:"));
+    return ap_uuid_normalize(text ? text : name);
+}

@@ -103,3 +103,16 @@ ap_apqn_describe(ApApqn apqn);
  */
 char *
 ap_uuid_normalize(const char *text);
+
+/**
+ * ap_uuid_from_name:
+ * @name: name of a file in mdevctl's directory
+ *
+ * mdevctl takes every spelling of a UUID that its parser knows (uuid-rs, parser.rs): with hyphens,
+ * without any, in braces, as a URN, each in any case.
+ *
+ * Returns: (nullable): the UUID in lower case, with hyphens, or NULL if mdevctl passes over the
+ *   file; the caller frees it.
+ */
+char *
+ap_uuid_from_name(const char *name);

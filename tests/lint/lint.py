@@ -378,7 +378,7 @@ def check_rooms(tree):
 
 # Programs that a message may send people to.
 PROGRAMS = {"apparmor_parser", "ausearch", "echo", "chzdev", "cat", "driverctl", "git", "journalctl", "kill", "ln", "ls", "lscss", "lszcrypt", "lszdev",
-            "mdevctl", "modprobe", "mount", "rm", "systemctl", "udevadm", "virsh", "virt-xml"}
+            "mdevctl", "modprobe", "mount", "mv", "rm", "systemctl", "udevadm", "virsh", "virt-xml"}
 
 
 def known_commands(tree):

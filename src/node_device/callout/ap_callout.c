@@ -102,17 +102,51 @@ conclude(const Session *session, const GPtrArray *findings)
 }
 
 
-/* mdevctl looks for an older definition before it asks us: of two who define one uuid at once the
- * second would overwrite what the first has written, under the lock, since. */
+/* Whether there is a definition, readable or not; what cannot be looked at is taken for one. */
 static gboolean
-is_defined_twice(Session *session)
+is_defined(Session *session, ApInventory *inventory)
 {
     g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", session->uuid, NULL);
+    const ApOwner *owner = ap_inventory_find(inventory, session->uuid);
 
-    if (strcmp(session->call->action, "define") != 0 || ap_root_is_missing(session->root, path))
+    return (owner && owner->definition) || !ap_root_is_missing(session->root, path);
+}
+
+
+/* mdevctl looks for an older definition before it asks us: of two who define one uuid at once the
+ * second would overwrite what the first has written, under the lock, since. And it lets a modify
+ * with a file make a definition where there is none. */
+static gboolean
+is_other_verb(Session *session, ApInventory *inventory)
+{
+    gboolean is_modify = strcmp(session->call->action, "modify") == 0;
+
+    if (is_modify == is_defined(session, inventory))
         return FALSE;
-    ap_print_error("mdev %s is defined already\n  change it with `mdevctl modify`\n",
-                   session->uuid);
+    if (is_modify)
+        ap_print_error("mdev %s is not defined, so there is nothing to modify\n"
+                       "  define it with `mdevctl define`\n",
+                       session->uuid);
+    else
+        ap_print_error("mdev %s is defined already\n  change it with `mdevctl modify`\n",
+                       session->uuid);
+    return TRUE;
+}
+
+
+/* mdevctl reads a definition by any spelling of its UUID, and writes it by one: there would be two
+ * then. */
+static gboolean
+would_be_twice(Session *session)
+{
+    g_autofree char *usual = g_strconcat(AP_DEFS_DIR "/", session->uuid, NULL);
+    g_autofree char *path = ap_defs_find_path(session->root, session->uuid);
+
+    if (strcmp(path, usual) == 0)
+        return FALSE;
+    ap_print_error("the definition of mdev %s is in %s, and mdevctl would write a second one\n"
+                   "  `mv -n %s %s`\n",
+                   session->uuid, path, path, usual);
     return TRUE;
 }
 
@@ -121,12 +155,13 @@ static int
 judge_definition(Session *session)
 {
     gboolean is_modify = strcmp(session->call->action, "modify") == 0;
+    ApInventory *inventory = load_inventory(session, TRUE);
     g_autoptr(GPtrArray) findings = NULL;
 
-    if (is_defined_twice(session))
+    if (is_other_verb(session, inventory) || (is_modify && would_be_twice(session)))
         return 1;
-    findings = ap_change_check_definition(load_inventory(session, TRUE), session->root,
-                                          session->uuid, session->def, is_modify);
+    findings = ap_change_check_definition(inventory, session->root, session->uuid, session->def,
+                                          is_modify);
     return conclude(session, findings);
 }
 
@@ -242,9 +277,13 @@ judge_change(Session *session)
         return change_live(session);
     if (strcmp(action, "stop") == 0)
         return judge_stop(session);
-    /* An action that no mdevctl has yet comes without a definition. */
-    if (harmless || !session->def)
+    if (harmless)
         return 0;
+    /* An action that no mdevctl has yet; the front refuses it before. */
+    if (!session->def) {
+        ap_print_error("unknown action\n");
+        return 1;
+    }
     return strcmp(action, "start") == 0 ? judge_start(session) : judge_definition(session);
 }
 

@@ -81,13 +81,15 @@ forgive_held(GPtrArray *findings)
 static void
 forgive_replaced(const ApRoot *root, const char *uuid, GPtrArray *findings)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(ApDefinition) old = ap_defs_read(root, uuid, &error);
-
-    for (guint i = 0; !old && i < findings->len; i++) {
+    for (guint i = 0; i < findings->len; i++) {
         ApFinding *finding = findings->pdata[i];
+        g_autoptr(GError) error = NULL;
+        g_autoptr(ApDefinition) old = NULL;
 
-        if (finding->code == AP_CODE_UNREADABLE && strcmp(finding->message, error->message) == 0)
+        if (finding->code != AP_CODE_UNREADABLE)
+            continue;
+        old = ap_defs_read(root, uuid, &error);
+        if (!old && strcmp(finding->message, error->message) == 0)
             finding->severity = MIN(finding->severity, AP_SEVERITY_WARN);
     }
 }

@@ -96,31 +96,12 @@ can_parse(ApDoctor *doctor, const char *path, GError **error)
 }
 
 
-/* The UUID that mdevctl sees in a file's name: it also takes one without hyphens, in braces, or as
- * a URN. NULL: it passes over the file. */
-static char *
-parse_name(const char *name)
-{
-    gsize length = strlen(name);
-    g_autofree char *text = NULL;
-
-    if (length == 32)
-        text = g_strdup_printf("%.8s-%.4s-%.4s-%.4s-%s", name, name + 8, name + 12, name + 16,
-                               name + 20);
-    else if (g_str_has_prefix(name, "urn:uuid:"))
-        text = g_strdup(name + strlen("urn:uuid:"));
-    else if (*name == '{' && name[length - 1] == '}')
-        text = g_strndup(name + 1, length - 2);
-    return ap_uuid_normalize(text ? text : name);
-}
-
-
 /* One file of a parent's directory; returns whether it is as it should be. */
 static gboolean
 check_definition(ApDoctor *doctor, const char *dir, const char *name, GHashTable *seen)
 {
     g_autofree char *path = g_strconcat(dir, "/", name, NULL);
-    g_autofree char *uuid = parse_name(name);
+    g_autofree char *uuid = ap_uuid_from_name(name);
     g_autofree char *hint = g_strdup_printf("mend it, or `rm %s`", path);
     g_autoptr(GError) error = NULL;
     struct stat st;
@@ -137,19 +118,18 @@ check_definition(ApDoctor *doctor, const char *dir, const char *name, GHashTable
                       path, describe_type(st.st_mode));
         return FALSE;
     }
-    if (g_ascii_strcasecmp(uuid, name) != 0) {
-        g_autofree char *rename_hint = g_strdup_printf("name it %s", uuid);
+    if (strcmp(uuid, name) != 0) {
+        g_autofree char *usual = g_strconcat(dir, "/", uuid, NULL);
+        g_autofree char *rename_hint = g_strdup_printf("`mv -n %s %s`", path, usual);
 
-        ap_doctor_add(doctor, AP_DOCTOR_FAULT, rename_hint,
-                      "%s has a name that mdevctl takes for mdev %s, and libvirt-ap does not read",
+        ap_doctor_add(doctor, AP_DOCTOR_FAULT,
+                      ap_root_is_missing(doctor->root, usual) ? rename_hint : hint,
+                      "%s defines mdev %s under another name than mdevctl gives it: mdevctl starts "
+                      "it, and can neither change nor undefine it",
                       path, uuid);
         return FALSE;
     }
-    if (!g_hash_table_add(seen, g_steal_pointer(&uuid))) {
-        ap_doctor_add(doctor, AP_DOCTOR_FAULT, hint,
-                      "%s defines the same mdev as another file, in upper and lower case", path);
-        return FALSE;
-    }
+    g_hash_table_add(seen, g_steal_pointer(&uuid));
     if (can_parse(doctor, path, &error))
         return TRUE;
     ap_doctor_add(doctor, AP_DOCTOR_FAULT, hint,

@@ -38,10 +38,32 @@ parse_definition(const char *uuid, const char *text, gsize length, GError **erro
 }
 
 
+/* Names that spell the UUID as mdevctl writes it are looked for first: there is no need to read the
+ * directory then. */
+char *
+ap_defs_find_path(const ApRoot *root, const char *uuid)
+{
+    g_autofree char *usual = g_strconcat(AP_DEFS_DIR "/", uuid, NULL);
+    g_autoptr(ApDir) dir = NULL;
+    const char *name;
+
+    if (!ap_root_is_missing(root, usual))
+        return g_steal_pointer(&usual);
+    dir = ap_dir_open(root, AP_DEFS_DIR, NULL);
+    while (dir && (name = ap_dir_next(dir, NULL))) {
+        g_autofree char *found = ap_uuid_from_name(name);
+
+        if (g_strcmp0(found, uuid) == 0)
+            return g_strconcat(AP_DEFS_DIR "/", name, NULL);
+    }
+    return g_steal_pointer(&usual);
+}
+
+
 ApDefinition *
 ap_defs_read(const ApRoot *root, const char *uuid, GError **error)
 {
-    g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", uuid, NULL);
+    g_autofree char *path = ap_defs_find_path(root, uuid);
     g_autofree char *text = NULL;
     ApDefinition *definition;
     gsize length;
@@ -76,7 +98,7 @@ static void
 load_one(const ApRoot *root, ApDir *dir, const char *name, GPtrArray *definitions,
          GPtrArray *problems)
 {
-    g_autofree char *uuid = ap_uuid_normalize(name);
+    g_autofree char *uuid = ap_uuid_from_name(name);
     g_autoptr(GError) error = NULL;
     ApDefinition *definition = NULL;
     const char *text;
@@ -121,24 +143,41 @@ compare_definitions(gconstpointer a, gconstpointer b)
 }
 
 
-/* File names are UUIDs of any case, so two can be one mdev's. Which of them counts is chance for
- * mdevctl too; here it is the one that was read last. */
+/* Lets @into stand for both definitions of one mdev: mdevctl may start whatever one of them has. */
 static void
-find_duplicates(const ApRoot *root, const GPtrArray *definitions, GPtrArray *problems)
+merge(ApDefinition *into, const ApDefinition *other)
 {
-    for (guint i = 1; i < definitions->len; i++) {
-        const ApDefinition *before = definitions->pdata[i - 1];
-        const ApDefinition *definition = definitions->pdata[i];
+    ApMatrix *matrix = &into->matrix;
+
+    into->def->autostart = into->def->autostart || other->def->autostart;
+    into->valid = into->valid || other->valid;
+    matrix->adapters = ap_mask_or(&matrix->adapters, &other->matrix.adapters);
+    matrix->domains = ap_mask_or(&matrix->domains, &other->matrix.domains);
+    matrix->control_domains =
+        ap_mask_or(&matrix->control_domains, &other->matrix.control_domains);
+}
+
+
+/* File names are UUIDs in several spellings, so two can be one mdev's. Which of them counts is
+ * chance for mdevctl. */
+static void
+join_duplicates(const ApRoot *root, GPtrArray *definitions, GPtrArray *problems)
+{
+    for (guint i = definitions->len; i > 1; i--) {
+        const ApDefinition *other = definitions->pdata[i - 1];
+        ApDefinition *definition = definitions->pdata[i - 2];
         g_autofree char *full = NULL;
 
-        if (strcmp(before->uuid, definition->uuid) != 0)
+        if (strcmp(definition->uuid, other->uuid) != 0)
             continue;
         full = ap_root_describe(root, AP_DEFS_DIR);
         ap_problem_add(problems,
                        g_error_new(AP_ERROR, AP_ERROR_IO,
-                                   "%s: two files define mdev %s, in upper and in lower case",
+                                   "%s: two files define mdev %s, their names in two spellings",
                                    full, definition->uuid),
                        definition->uuid, FALSE);
+        merge(definition, other);
+        g_ptr_array_remove_index(definitions, i - 1);
     }
 }
 
@@ -162,6 +201,6 @@ ap_defs_load(const ApRoot *root, GPtrArray *problems)
     if (error)
         ap_problem_add_hidden(problems, g_steal_pointer(&error), AP_PROBLEM_HIDES_HOLDER);
     g_ptr_array_sort(definitions, compare_definitions);
-    find_duplicates(root, definitions, problems);
+    join_duplicates(root, definitions, problems);
     return definitions;
 }

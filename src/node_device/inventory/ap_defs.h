@@ -26,13 +26,28 @@ typedef struct {
  * @root: a root
  * @problems: (element-type ApProblem): where to note what cannot be read
  *
- * Reads every file in the directory that is named by a UUID, as mdevctl does, and of the type
- * vfio_ap-passthrough.
+ * Reads every file in the directory that is named by a UUID, in any spelling that mdevctl knows,
+ * and of the type vfio_ap-passthrough. mdevctl starts either of two files that define one mdev:
+ * that is told as a problem, and one definition stands for both, whose matrix holds what both hold.
  *
  * Returns: (element-type ApDefinition): the definitions, sorted by uuid; the caller unrefs it.
  */
 GPtrArray *
 ap_defs_load(const ApRoot *root, GPtrArray *problems);
+
+/**
+ * ap_defs_find_path:
+ * @root: a root
+ * @uuid: in lower case
+ *
+ * mdevctl reads a definition also if its name spells the UUID otherwise: in capitals, without
+ * hyphens.
+ *
+ * Returns: where the definition of one mdev is; if there is none, where mdevctl would write it. The
+ *   caller frees it.
+ */
+char *
+ap_defs_find_path(const ApRoot *root, const char *uuid);
 
 /**
  * ap_defs_read:

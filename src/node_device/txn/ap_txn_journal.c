@@ -274,10 +274,14 @@ get_matrix(JsonObject *object, const char *key, ApMatrix *ret_matrix)
 static gboolean
 is_name_of(ApStepKind kind, const char *name)
 {
+    g_autofree char *uuid = NULL;
+
     if (kind != AP_STEP_FILE)
         return g_uuid_string_is_valid(name);
-    return g_str_has_prefix(name, AP_DEFS_DIR "/") &&
-           g_uuid_string_is_valid(name + strlen(AP_DEFS_DIR "/"));
+    if (!g_str_has_prefix(name, AP_DEFS_DIR "/"))
+        return FALSE;
+    uuid = ap_uuid_from_name(name + strlen(AP_DEFS_DIR "/"));
+    return uuid != NULL;
 }
 
 
