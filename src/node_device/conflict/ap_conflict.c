@@ -370,6 +370,7 @@ make_judge(ApInventory *inventory, const ApCandidate *candidate, ApPhase phase,
 static void
 judge_matrix(ApJudge *judge)
 {
+    ap_judge_uuid(judge);
     if (!ap_judge_steps(judge))
         return;
     ap_judge_sharing(judge);

@@ -114,3 +114,7 @@ ap_judge_left(ApJudge *judge);
 /* ap_conflict_boot.c: what takes the ids of @mask away in chzdev's words: "apmask=-0x05,-0x06". */
 char *
 ap_judge_format_away(const char *name, const ApMask *mask);
+
+/* ap_conflict_uuid.c: other mdevs of the same UUID. */
+void
+ap_judge_uuid(ApJudge *judge);

@@ -140,7 +140,7 @@ static const ApRule rules[AP_N_CODES] = {
         "another guest would get its matrix",
     },
     [AP_CODE_UUID_TAKEN] = {
-        NULL, FALSE,
+        CONFLICT "_uuid.c:ap_judge_uuid", FALSE,
         { { WARN, WARN, WARN }, { REJECT, REJECT, REJECT } },
         "the UUID is active as another type",
     },

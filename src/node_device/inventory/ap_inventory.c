@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "node_device/inventory/ap_other_mdev.h"
 #include "util/ap_error.h"
 
 /* What a search looks at first, packed so that tens of thousands fit in the cache: the smallest
@@ -30,6 +31,7 @@ struct _ApInventory {
     GHashTable *last_guests;  /* loaded on demand */
     ApNextBoot *next_boot;    /* computed on demand */
     GPtrArray *needs;         /* loaded on demand */
+    GHashTable *other_parents; /* uuid -> parent; loaded on demand */
     const ApOwner **by_apqn;  /* made on demand */
     ApApqnSet *used;          /* made on demand */
 };
@@ -147,6 +149,7 @@ ap_inventory_free(ApInventory *inventory)
     g_hash_table_unref(inventory->guests_of);
     g_clear_pointer(&inventory->last_guests, g_hash_table_unref);
     g_clear_pointer(&inventory->needs, g_ptr_array_unref);
+    g_clear_pointer(&inventory->other_parents, g_hash_table_unref);
     g_free(inventory->queues);
     g_free(inventory->control);
     g_free(inventory->by_apqn);
@@ -289,6 +292,15 @@ ap_inventory_find_boot_guest(ApInventory *inventory, const char *uuid, const ApG
             return guest;
     }
     return NULL;
+}
+
+
+const char *
+ap_inventory_find_other_parent(ApInventory *inventory, const char *uuid)
+{
+    if (!inventory->other_parents)
+        inventory->other_parents = ap_other_mdev_load_parents(inventory->host->root);
+    return g_hash_table_lookup(inventory->other_parents, uuid);
 }
 
 

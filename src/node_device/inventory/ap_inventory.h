@@ -185,6 +185,17 @@ const ApGuest *
 ap_inventory_find_boot_guest(ApInventory *inventory, const char *uuid, const ApGuest *except);
 
 /**
+ * ap_inventory_find_other_parent:
+ * @inventory: an inventory
+ * @uuid: UUID of an mdev
+ *
+ * Returns: (nullable): another parent than the matrices' below which mdevctl has it defined;
+ *   borrowed.
+ */
+const char *
+ap_inventory_find_other_parent(ApInventory *inventory, const char *uuid);
+
+/**
  * ap_inventory_get_problems:
  * @inventory: an inventory
  *
