@@ -180,6 +180,28 @@ class Sources(unittest.TestCase):
         self.assertIn("LIBVIRT_AP_MIRROR", caught.exception.hint)
 
 
+class Interrupted(unittest.TestCase):
+    """A signal that comes while a child is started is not lost, and the child ends."""
+
+    SCRIPT = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[1])
+from lablib import common
+os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))
+common.catch_signals()
+try:
+    common.call(["sh", "-c", "sleep 20; echo late"])
+except common.Interrupted as interrupt:
+    print("ended by", interrupt.signum)
+"""
+
+    def test_in_the_fork(self):
+        done = subprocess.run([sys.executable, "-c", self.SCRIPT, str(TOP / "kernel/lab")],
+                              check=False, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.stdout, f"ended by {int(signal.SIGINT)}\n", done.stderr)
+        self.assertNotIn("Exception ignored", done.stderr)
+
+
 class Pieces(unittest.TestCase):
     def test_cpio_entries_are_aligned(self):
         data = sysroot._cpio("init", 0o100755, b"abc")  # pylint: disable=protected-access

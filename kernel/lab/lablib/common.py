@@ -244,15 +244,24 @@ def _die_with(parent, signum):
             os._exit(1)
         # Python ignores it; a child such as `xz | tar` counts on it.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     return prepare
 
 
 def spawn(argv, signum=signal.SIGTERM, **options):
     """Popen in a process group of its own that gets @signum when we end, however we end."""
     options.setdefault("stdin", subprocess.DEVNULL)
+    process = None
     try:
-        return subprocess.Popen([str(word) for word in argv], start_new_session=True,
-                                preexec_fn=_die_with(os.getpid(), signum), **options)
+        # Python loses the exception of a signal that comes while its own hooks for fork() run.
+        with signals_held():
+            process = subprocess.Popen([str(word) for word in argv], start_new_session=True,
+                                       preexec_fn=_die_with(os.getpid(), signum), **options)
+        return process
+    except Interrupted:
+        if process:
+            end_group(process)
+        raise
     except FileNotFoundError as error:
         raise LabError(f"program '{argv[0]}' is missing",
                        "Install the packages that `kernel/lab/lab packages` lists.") from error
