@@ -110,6 +110,29 @@ def measure_callout(build, work):
     row("callout: capabilities", ours, least, "floor")
 
 
+def make_active(root, count):
+    """The host of make_host() with @count active matrices beside the one that is asked about."""
+    make_host(root, 0, 0)
+    out = big_host.Writer(root)
+    out.file("/sys/devices/vfio_ap/matrix/features", "guest_matrix hotplug ap_config\n")
+    for number in range(count):
+        big_host.write_matrix(out, number, number // 85, [number % 85])
+    masks = ",".join(big_host.mask_text(ids) for ids in ({255}, {6}, ()))
+    out.file(f"/sys/devices/vfio_ap/matrix/{UUID}/ap_config", masks + "\n")
+    shutil.rmtree(root / DEFINITIONS)
+    return root
+
+
+def measure_active(build, work):
+    """What asks about one matrix must not get slower the more others are active."""
+    callout = build / "src/node_device/libvirt-ap-callout"
+    few, many = (make_active(work / f"active-{count}", count) for count in (10, 1000))
+    for name, action, limit in (("pre", "start", 1.1), ("get", "attributes", 1.1)):
+        ours, other = best(200, [event(callout, name, action, many)],
+                           [event(callout, name, action, few)])
+        row(f"callout: {name} {action}, 1,000 others active (10)", ours, other, "for 10", limit)
+
+
 def measure_ap_check(build, root, runs, count):
     """ap-check knows no other root: both run where the definitions are mounted on /etc/mdevctl.d.
 
@@ -190,6 +213,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="libvirt-ap-bench.") as work:
         work = pathlib.Path(work)
         measure_callout(build, work)
+        measure_active(build, work)
         measure_engine(build, work)
         measure_virt_ap(build, work)
     measure_hook(build)
