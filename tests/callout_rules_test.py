@@ -120,6 +120,102 @@ class ModifyTest(WorldTest):
         self.assert_refused(call("pre", "start", A, json.dumps(bad)), "assign_nonsense")
 
 
+class StartTest(WorldTest):
+    """A start asks its own queues first; what cannot be known is no yes."""
+
+    def start(self, *where):
+        return call("pre", "start", A, definition(*where))
+
+    def set_status(self, text, *apqns):
+        for adapter, domain in apqns:
+            self.host.write(f"sys/devices/ap/card{adapter:02x}/{adapter:02x}.{domain:04x}/status",
+                            text + "\n")
+
+    def remove_attributes(self, mdev):
+        for path in self.host.path(f"{MATRIX}/{mdev}").iterdir():
+            path.unlink()
+
+    def test_masks_that_cannot_be_read_are_a_veto_at_start_and_live(self):
+        for name in ("apmask", "aqmask"):
+            path = self.host.path(f"sys/bus/ap/{name}")
+            for text in ("", "garbage\n", mask([1])[:-1] + "\n", "0x\n", None):
+                with self.subTest(name, text=text):
+                    path.unlink()
+                    if text is not None:
+                        path.write_text(text, encoding="ascii")
+                    self.assert_refused(self.start([5], [4]), f"/sys/bus/ap/{name}")
+                    self.assert_passed(call("pre", "define", A, definition([5], [4])))
+                    self.host.activate(B, [1], [4])
+                    self.assert_refused(call("live", "modify", B, definition([1, 2], [4])),
+                                        f"/sys/bus/ap/{name}")
+                    self.host.write(f"sys/bus/ap/{name}", mask(()) + "\n")
+
+    def test_queues_that_say_unassigned_need_no_matrix_to_be_read(self):
+        self.host.activate(B, [1], [4])
+        self.host.path(f"{MATRIX}/{B}/ap_config").write_text("garbage\n")
+        self.set_status("unassigned", (5, 4), (5, 6))
+        self.assert_passed(self.start([5], [4, 6]))
+        self.assert_passed(self.start([5], [4, 6], [4, 6]))
+        for text in ("assigned", "in use", "unassigned?", ""):
+            self.set_status(text, (5, 6))
+            self.assert_refused(self.start([5], [4, 6]), f"{MATRIX}/{B}/ap_config")
+
+    def test_what_the_queues_decide_still_names_the_owner(self):
+        self.host.activate(B, [5], [4])
+        self.host.define(B, [5], [4])
+        self.host.add_guest("payroll", B)
+        self.set_status("unassigned", (5, 6))
+        self.set_status("assigned", (5, 4))
+        self.assert_refused(self.start([5], [4, 6]), "05.0004", f"mdev {B}", "payroll",
+                            "free on adapter 5")
+        self.assertIn("control domains of this matrix", self.start([5], [6], [4]).stderr)
+
+    def test_a_control_overlap_that_is_to_be_refused_is_looked_for_in_all_matrices(self):
+        self.host.activate(B, [5], [4], [6])
+        self.set_status("unassigned", (5, 6))
+        self.set_status("assigned", (5, 4))
+        self.assert_passed(self.start([5], [6]))
+        self.host.write(CONFIG, "[severity]\ncontrol-overlap = reject\n")
+        self.assert_refused(self.start([5], [6]), f"mdev {B}")
+
+    def test_an_mdev_that_goes_keeps_only_its_own_queues(self):
+        self.host.activate(B, [5], [4])
+        self.host.define(B, [5], [4])
+        self.host.add_guest("payroll", B)
+        self.remove_attributes(B)
+        self.set_status("in use", (5, 4))
+        self.set_status("unassigned", (5, 6), (1, 4))
+        self.assert_passed(self.start([1], [4]))
+        self.assert_refused(self.start([5], [4, 6]), "05.0004", f"mdev {B}", "payroll")
+        self.assertNotIn("05.0006", self.start([5], [4, 6]).stderr)
+        self.assert_passed(call("get", "attributes", B))
+
+
+class BroughtTest(WorldTest):
+    """What a guest brings in its metadata counts like a definition."""
+
+    def setUp(self):
+        super().setUp()
+        self.host.add_guest("payroll", B)
+        path = self.host.path("etc/libvirt/qemu/payroll.xml")
+        metadata = ("<metadata><ap:matrix xmlns:ap='urn:libvirt-ap:domain:1'>"
+                    "<ap:adapter id='5'/><ap:domain id='4'/></ap:matrix></metadata>")
+        path.write_text(path.read_text(encoding="ascii").replace("<os>", metadata + "<os>"),
+                        encoding="ascii")
+
+    def test_its_queues_are_its_own_if_a_pool_gives_them(self):
+        define = ("pre", "define", A, definition([5], [4, 6]))
+        self.assertIn("payroll", call(*define).stderr)
+        self.assert_passed(call(*define))
+        self.host.write(CONFIG, "[pool keys]\nadapters = 5\ndomains = 4\nguests = payroll\n")
+        self.assert_refused(call(*define), "05.0004", f"mdev {B}", "payroll")
+        self.assert_passed(call("pre", "define", A, definition([5], [6])))
+
+    def test_a_guest_that_cannot_be_read_may_bring_anything(self):
+        self.host.write("etc/libvirt/qemu/web.xml", "<domain urn:libvirt-ap:domain:1")
+        self.assertIn("web.xml", call("pre", "define", A, definition([1], [6])).stderr)
+
+
 class HarmlessTest(WorldTest):
     """What helps a broken host is never refused."""
 

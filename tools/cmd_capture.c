@@ -172,7 +172,7 @@ capture_card(const Capture *capture, const char *name, GError **error)
 
 
 static gboolean
-capture_mdev(const Capture *capture, const ApHost *host, const char *uuid, GError **error)
+capture_mdev(const Capture *capture, ApHost *host, const char *uuid, GError **error)
 {
     g_autofree char *dir = g_strconcat(AP_HOST_MATRIX_DIR "/", uuid, NULL);
     const ApActiveMdev *mdev = ap_host_find_mdev(host, uuid);

@@ -62,6 +62,19 @@ find_definition(const Map *map, ApApqn apqn)
 }
 
 
+/* Whether the queue says that a matrix has it, of which only one that cannot be read is left. */
+static gboolean
+is_held_unseen(const Map *map, ApApqn apqn)
+{
+    ApQueueUse use;
+
+    if (map->host->going->len == 0 && !map->host->mdevs_unread)
+        return FALSE;
+    use = ap_host_get_use(map->host, apqn);
+    return use == AP_QUEUE_ASSIGNED || use == AP_QUEUE_IN_USE;
+}
+
+
 /* The sign of one queue; *@ret_index is its matrix, -1 if it has none. */
 static char
 get_sign(const Map *map, ApApqn apqn, int *ret_index)
@@ -80,6 +93,8 @@ get_sign(const Map *map, ApApqn apqn, int *ret_index)
         return UNKNOWN;
     if (ap_host_owns(map->host, apqn))
         return HOST;
+    if (is_held_unseen(map, apqn))
+        return UNKNOWN;
     owner = find_definition(map, apqn);
     if (!owner)
         return FREE;
@@ -149,13 +164,16 @@ static void
 draw_legend_line(const Map *map, guint i)
 {
     const ApOwner *owner = map->owners->pdata[i];
+    const char *user = ap_inventory_get_foreign_user(map->inventory, owner);
     char letter = get_letter(i);
 
     ap_print("  %c  mdev %s", owner->active ? letter : g_ascii_tolower(letter), owner->uuid);
-    if (owner->guest)
+    if (user)
+        ap_print(", %s has it open, which libvirt does not know", user);
+    else if (owner->guest)
         ap_print(" of guest '%s' (%s)", owner->guest->name, owner->guest->state);
     if (!owner->active)
-        ap_print(", only defined");
+        ap_print("%s", owner->brought_by ? ", only in its metadata" : ", only defined");
     ap_print("\n");
 }
 
@@ -176,6 +194,8 @@ draw_map(const Map *map)
         ap_print("  %c  the host's own drivers\n  %c  free for guests\n", HOST, FREE);
     else
         ap_print("  %c  unknown: apmask and aqmask cannot be read\n", UNKNOWN);
+    if (map->host->masks_known && (map->host->going->len > 0 || map->host->mdevs_unread))
+        ap_print("  %c  in a matrix that cannot be read\n", UNKNOWN);
 }
 
 

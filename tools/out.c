@@ -110,12 +110,32 @@ out_card(JsonObject *object, ApHost *host, const ApCard *card)
 }
 
 
+/* The guest that has the matrix, else one that names it; NULL if somebody else has it. */
+static const char *
+name_guest(ApInventory *inventory, const ApOwner *owner)
+{
+    if (!owner->guest || ap_inventory_get_foreign_user(inventory, owner))
+        return NULL;
+    return owner->guest->name;
+}
+
+
+/* The queue says that a matrix has it, and that can only be one that could not be read. */
+static gboolean
+is_held_unseen(const ApHost *host, const ApQueue *queue)
+{
+    return g_strcmp0(queue->driver, "vfio_ap") == 0 &&
+           (g_strcmp0(queue->status, "assigned") == 0 || g_strcmp0(queue->status, "in use") == 0) &&
+           (host->going->len > 0 || host->mdevs_unread);
+}
+
+
 void
 out_queue(JsonObject *object, ApInventory *inventory, const ApQueue *queue)
 {
     ApHost *host = ap_inventory_get_host(inventory);
     const ApOwner *owner = ap_inventory_get_owner_of(inventory, queue->apqn);
-    const char *word = owner                            ? "mdev"
+    const char *word = owner || is_held_unseen(host, queue) ? "mdev"
                      : !host->masks_known               ? NULL
                      : ap_host_owns(host, queue->apqn) ? "host"
                                                         : "free";
@@ -126,7 +146,7 @@ out_queue(JsonObject *object, ApInventory *inventory, const ApQueue *queue)
     json_object_object_add(object, "owner", out_string(word));
     json_object_object_add(object, "mdev", out_string(owner ? owner->uuid : NULL));
     json_object_object_add(object, "guest",
-                           out_string(owner && owner->guest ? owner->guest->name : NULL));
+                           out_string(owner ? name_guest(inventory, owner) : NULL));
 }
 
 
@@ -150,9 +170,23 @@ out_guest_matrix(ApInventory *inventory, const ApOwner *owner)
                        mdev->uuid, AP_HOST_LISTED_MAX);
         return out_apqns(&set);
     }
-    if (!ap_host_read_guest_matrix(host, mdev, &set))
+    if (ap_host_read_guest_matrix(host, mdev, &set, NULL) != AP_HOST_SAYS)
         return NULL;
     return out_apqns(&set);
+}
+
+
+/* Of somebody whom libvirt does not know there is no name, but his state says who he is. */
+static void
+out_user(JsonObject *object, ApInventory *inventory, const ApOwner *owner)
+{
+    const char *user = ap_inventory_get_foreign_user(inventory, owner);
+    g_autofree char *state = user ? g_strdup_printf("%s, not known to libvirt", user)
+                           : owner->guest ? g_strdup(owner->guest->state)
+                                          : NULL;
+
+    json_object_object_add(object, "guest", out_string(name_guest(inventory, owner)));
+    json_object_object_add(object, "guest_state", out_string(state));
 }
 
 
@@ -167,16 +201,15 @@ out_matrix(JsonObject *object, ApInventory *inventory, const ApOwner *owner)
 
     json_object_object_add(object, "uuid", out_string(owner->uuid));
     json_object_object_add(object, "active", json_object_new_boolean(owner->active));
-    json_object_object_add(object, "defined", json_object_new_boolean(definition != NULL));
+    json_object_object_add(object, "defined",
+                           json_object_new_boolean(definition && !owner->brought_by));
     json_object_object_add(object, "autostart",
                            json_object_new_boolean(definition && definition->def->autostart));
     json_object_object_add(object, "adapters", out_ids(&matrix->adapters, 2));
     json_object_object_add(object, "domains", out_ids(&matrix->domains, 4));
     json_object_object_add(object, "control_domains", out_ids(&matrix->control_domains, 4));
     json_object_object_add(object, "guest_matrix", out_guest_matrix(inventory, owner));
-    json_object_object_add(object, "guest", out_string(owner->guest ? owner->guest->name : NULL));
-    json_object_object_add(object, "guest_state",
-                           out_string(owner->guest ? owner->guest->state : NULL));
+    out_user(object, inventory, owner);
 }
 
 

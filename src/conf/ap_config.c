@@ -441,6 +441,21 @@ exception_matches(const ApConfig *config, const Exception *exception, const char
 }
 
 
+gboolean
+ap_config_may_reject(const ApConfig *config, ApCode code, ApPhase phase)
+{
+    if (config->severities[code][phase] == AP_SEVERITY_REJECT)
+        return TRUE;
+    for (guint i = 0; i < config->exceptions->len; i++) {
+        const Exception *exception = config->exceptions->pdata[i];
+
+        if (exception->severities[code] == AP_SEVERITY_REJECT)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+
 ApSeverity
 ap_config_get_severity(const ApConfig *config,
                        ApCode code,

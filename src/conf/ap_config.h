@@ -93,6 +93,17 @@ ap_config_get_severity(const ApConfig *config,
                        guint n);
 
 /**
+ * ap_config_may_reject:
+ * @config: a configuration
+ * @code: a code
+ * @phase: a phase
+ *
+ * Returns: whether the file makes some case of @code a reason to refuse in @phase.
+ */
+gboolean
+ap_config_may_reject(const ApConfig *config, ApCode code, ApPhase phase);
+
+/**
  * ap_config_allows:
  * @config: a configuration
  * @guest: name of a guest

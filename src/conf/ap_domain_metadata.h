@@ -4,9 +4,8 @@
 
 #include <libxml/tree.h>
 
+#include "conf/ap_domain_namespace.h"
 #include "util/ap_matrix.h"
-
-#define AP_DOMAIN_NAMESPACE "urn:libvirt-ap:domain:1"
 
 /**
  * ap_domain_metadata_find:

@@ -224,7 +224,7 @@ check_metadata(Judge *judge, ApInventory *inventory)
     owner = ap_inventory_find(inventory, get_mdev(def, 0));
     if (owner && owner->active)
         compare(judge, &owner->live, "active", "correct the metadata, or stop that mdev");
-    if (owner && owner->definition && owner->definition->valid)
+    if (owner && owner->definition && owner->definition->valid && !owner->brought_by)
         compare(judge, &owner->definition->matrix, "defined",
                 "correct the metadata, or the definition");
 }

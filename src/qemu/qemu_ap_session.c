@@ -260,8 +260,9 @@ bring_up(const QemuApSession *session, ApInventory *inventory, const char *uuid,
                     uuid, device);
         return FALSE;
     }
-    own = owner ? NULL : make_steps(session->def);
-    steps = owner ? owner->definition->def : own;
+    /* What the guest brings is what libvirt says now, not what its definition once said. */
+    own = owner && !owner->brought_by ? NULL : make_steps(session->def);
+    steps = own ? own : owner->definition->def;
     if (!session->kernel)
         return TRUE;
     if (!write_claim(session, uuid, TRUE, FALSE, error) ||
@@ -438,7 +439,7 @@ qemu_ap_session_reconnect(const QemuApSession *session)
 
 
 static void
-note_last_guest(const QemuApSession *session, const ApHost *host, const char *uuid)
+note_last_guest(const QemuApSession *session, ApHost *host, const char *uuid)
 {
     const ApActiveMdev *mdev = ap_host_find_mdev(host, uuid);
     g_autoptr(GError) error = NULL;

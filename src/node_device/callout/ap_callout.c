@@ -58,19 +58,26 @@ load_guests(GPtrArray *problems, gpointer data)
 }
 
 
-/* The last inventory is not freed: the callout ends with its only one, and taking thousands of
- * definitions apart again would take longer than judging them. */
+/* Takes over @host. The last inventory is not freed: the callout ends with its only one, and taking
+ * thousands of definitions apart again would take longer than judging them. */
 static ApInventory *
-load_inventory(Session *session, gboolean definitions)
+make_inventory(Session *session, ApHost *host, gboolean definitions)
 {
     static ApInventory *inventory;
     GPtrArray *problems = ap_problem_list_new();
     GPtrArray *defs = definitions ? ap_defs_load(session->root, problems) : NULL;
 
     g_clear_pointer(&inventory, ap_inventory_free);
-    inventory = ap_inventory_new(ap_host_load(session->root), defs, problems,
-                                 g_steal_pointer(&session->config), load_guests, session);
+    inventory = ap_inventory_new(host, defs, problems, g_steal_pointer(&session->config),
+                                 load_guests, session);
     return inventory;
+}
+
+
+static ApInventory *
+load_inventory(Session *session, gboolean definitions)
+{
+    return make_inventory(session, ap_host_load(session->root), definitions);
 }
 
 
@@ -170,7 +177,8 @@ static int
 judge_start(Session *session)
 {
     const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
-    ApInventory *inventory = load_inventory(session, FALSE);
+    ApInventory *inventory =
+        make_inventory(session, ap_host_load_without_mdevs(session->root), FALSE);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_START));
 
@@ -218,12 +226,14 @@ change_live(Session *session)
 static int
 print_attributes(Session *session)
 {
-    g_autoptr(ApHost) host = ap_host_load(session->root);
-    const ApActiveMdev *mdev = ap_host_find_mdev(host, session->uuid);
-    g_autofree char *text = mdev ? ap_mdevctl_json_format_attrs(&mdev->matrix) : NULL;
+    gboolean has_ap_config;
+    ApMatrix matrix;
 
-    if (text)
+    if (ap_host_read_matrix(session->root, session->uuid, &matrix, &has_ap_config, NULL)) {
+        g_autofree char *text = ap_mdevctl_json_format_attrs(&matrix);
+
         ap_print("%s\n", text);
+    }
     return fflush(stdout) == 0 ? 0 : 1;
 }
 

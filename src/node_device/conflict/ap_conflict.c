@@ -8,9 +8,8 @@
 #include "node_device/conflict/ap_conflict_priv.h"
 
 
-/* The guest whose running instance has the mdev, else the first that names it. */
-static const ApGuest *
-find_guest_of(ApInventory *inventory, const char *uuid)
+const ApGuest *
+ap_judge_find_guest_of(ApInventory *inventory, const char *uuid)
 {
     GPtrArray *guests = ap_inventory_get_guests_of(inventory, uuid);
 
@@ -29,7 +28,7 @@ ap_judge_get_guest(ApJudge *judge)
 
     if (candidate->guest)
         return candidate->guest;
-    return candidate->uuid ? find_guest_of(judge->inventory, candidate->uuid) : NULL;
+    return candidate->uuid ? ap_judge_find_guest_of(judge->inventory, candidate->uuid) : NULL;
 }
 
 
@@ -207,10 +206,25 @@ ap_judge_suggest(ApJudge *judge, const char *otherwise)
 
 
 char *
+ap_judge_describe_mdev(ApJudge *judge, const char *uuid)
+{
+    const ApGuest *guest = ap_judge_find_guest_of(judge->inventory, uuid);
+
+    return guest ? g_strdup_printf("mdev %s of guest '%s' (%s)", uuid, guest->name, guest->state)
+                 : g_strdup_printf("mdev %s", uuid);
+}
+
+
+char *
 ap_judge_describe_owner(ApJudge *judge, const ApOwner *owner)
 {
     gboolean known = ap_inventory_get_guests(judge->inventory) != NULL;
+    const char *user = ap_inventory_get_foreign_user(judge->inventory, owner);
 
+    if (user)
+        return g_strdup_printf("mdev %s (active, %s has it open, which the system's libvirt does "
+                               "not know)",
+                               owner->uuid, user);
     if (owner->guest)
         return g_strdup_printf("mdev %s of guest '%s' (%s)", owner->uuid, owner->guest->name,
                                owner->guest->state);
@@ -220,11 +234,27 @@ ap_judge_describe_owner(ApJudge *judge, const ApOwner *owner)
 }
 
 
+/* A guest may bring a second mdev that nobody has. */
+char *
+ap_judge_describe_candidate(ApJudge *judge)
+{
+    const ApOwner *own = ap_inventory_find(judge->inventory, judge->candidate->uuid);
+
+    return own ? ap_judge_describe_owner(judge, own)
+               : ap_judge_describe_mdev(judge, judge->candidate->uuid);
+}
+
+
 static const char *
 get_problem_hint(const ApProblem *problem)
 {
     if (problem->is_live)
         return "an active matrix that cannot be read may hold any queue";
+    if (problem->hides == AP_PROBLEM_HIDES_GOING)
+        return "look again in a moment: virt-ap list\nif it stays, its guest has to end first";
+    if (problem->hides == AP_PROBLEM_HIDES_MASKS)
+        return "which queues are the host's cannot be told: nothing starts until the masks can be "
+               "read";
     if (problem->hides == AP_PROBLEM_HIDES_HOLDER)
         return "it may say that a guest has the queue: mend it, or remove the file if its guest "
                "does not run";
@@ -247,12 +277,26 @@ refuses_former_guests(ApJudge *judge)
 }
 
 
+/* Whether the masks say whose the queues of this candidate are, now or when it starts. */
+static gboolean
+depends_on_masks(const ApJudge *judge, ApProblemHides hides)
+{
+    const ApMdevDef *def = judge->candidate->def;
+
+    if (hides == AP_PROBLEM_HIDES_MASKS)
+        return judge->phase != AP_PHASE_DEFINE;
+    return hides == AP_PROBLEM_HIDES_BOOT && judge->phase == AP_PHASE_DEFINE && def &&
+           def->autostart;
+}
+
+
 /* Nobody knows what is in it; what it can hide is what it weighs. */
 static ApWeight
 get_problem_weight(ApJudge *judge, const ApProblem *problem)
 {
     gboolean own = problem->mdev && g_strcmp0(problem->mdev, judge->candidate->uuid) == 0;
     gboolean is_grave = problem->is_live || own || problem->hides == AP_PROBLEM_HIDES_HOLDER ||
+                        depends_on_masks(judge, problem->hides) ||
                         (problem->hides == AP_PROBLEM_HIDES_LAST_GUEST &&
                          refuses_former_guests(judge));
 
@@ -299,17 +343,24 @@ judge_busy(ApJudge *judge)
     const char *uuid = judge->candidate->uuid;
     const ApGuest *guest = ap_judge_get_guest(judge);
     const ApGuest *holder = guest && uuid && ap_guest_holds(guest, uuid) ? guest : NULL;
+    const char *user = holder || !uuid ? NULL : ap_inventory_get_user(judge->inventory, uuid);
 
     judge_hidden_holders(judge);
-    if (!holder && (!uuid || !ap_host_is_in_use(judge->host, uuid)))
+    if (!holder && !user && (!uuid || !ap_host_is_in_use(judge->host, uuid)))
         return;
+    if (holder) {
+        ap_judge_report(judge, AP_CODE_BUSY, AP_WEIGHT_USUAL, NULL, NULL,
+                        g_strdup_printf("mdev %s is in use by guest '%s' (%s)", uuid,
+                                        holder->name, holder->state),
+                        g_strdup("stop the guest, or detach the device from it"));
+        return;
+    }
     ap_judge_report(judge, AP_CODE_BUSY, AP_WEIGHT_USUAL, NULL, NULL,
-                    holder ? g_strdup_printf("mdev %s is in use by guest '%s' (%s)", uuid,
-                                             holder->name, holder->state)
-                           : g_strdup_printf("mdev %s is in use, by a guest that the system's "
-                                             "libvirt does not know",
-                                             uuid),
-                    g_strdup("stop the guest, or detach the device from it"));
+                    g_strdup_printf("mdev %s is in use by %s, which the system's libvirt does not "
+                                    "know",
+                                    uuid, user ? user : "somebody"),
+                    g_strdup("KubeVirt, Kata or a QEMU of its own may run a guest with it: see "
+                             "there"));
 }
 
 
@@ -374,8 +425,11 @@ judge_matrix(ApJudge *judge)
     if (!ap_judge_steps(judge))
         return;
     ap_judge_sharing(judge);
+    ap_judge_going(judge);
     ap_judge_shared_mdev(judge);
     ap_judge_host(judge);
+    ap_judge_beyond_binding(judge);
+    ap_judge_foreign_user(judge);
     ap_judge_control(judge);
     ap_judge_boot(judge);
     ap_judge_kept(judge);
@@ -455,10 +509,14 @@ get_named_mdev(ApInventory *inventory, const ApGuest *guest, const char *uuid, g
                ApCandidate *ret_candidate, guint *ret_phases)
 {
     const ApOwner *owner = ap_inventory_find(inventory, uuid);
+    /* What the guest itself brings now counts, not what its definition brought. */
+    gboolean is_own = guest->has_matrix &&
+                      (!owner || (owner->brought_by && !owner->active &&
+                                  strcmp(owner->brought_by->name, guest->name) == 0));
 
-    if (!owner && !guest->has_matrix)
+    if (!owner && !is_own)
         return FALSE;
-    if (owner) {
+    if (!is_own) {
         *ret_candidate = ap_candidate_of_owner(owner, phases, ret_phases);
     } else {
         *ret_candidate = (ApCandidate){ .uuid = uuid, .matrix = guest->matrix };

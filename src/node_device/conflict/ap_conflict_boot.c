@@ -51,13 +51,14 @@ ap_judge_starts_at_boot(ApJudge *judge)
 static const ApMatrix *
 get_boot_matrix(ApJudge *judge)
 {
-    const ApOwner *own = get_own(judge);
     const ApGuest *guest = judge->candidate->guest;
+    const ApOwner *own;
 
     if (judge->phase == AP_PHASE_DEFINE)
         return &judge->matrix;
     if (judge->phase != AP_PHASE_GUEST && (judge->phase != AP_PHASE_LIVE || judge->candidate->def))
         return NULL;
+    own = get_own(judge);
     if (own && own->definition)
         return own->definition->valid ? &own->definition->matrix : NULL;
     /* What is only active is gone then, which is another finding. */
@@ -322,13 +323,19 @@ judge_not_kept(ApJudge *judge, const ApOwner *own)
 void
 ap_judge_kept(ApJudge *judge)
 {
-    const ApOwner *own = get_own(judge);
+    const ApOwner *own;
 
-    if (!own || !judge->candidate->active || judge->candidate->def ||
+    /* A start must not look through all that is active for this. */
+    if (!judge->candidate->active || judge->candidate->def ||
         (judge->phase != AP_PHASE_LIVE && judge->phase != AP_PHASE_GUEST))
         return;
+    own = get_own(judge);
+    if (!own)
+        return;
+    /* That metadata and matrix are not the same is metadata-mismatch. */
     if (!own->definition)
         judge_not_kept(judge, own);
-    else if (own->definition->valid && !ap_matrix_equal(&own->live, &own->definition->matrix))
+    else if (!own->brought_by && own->definition->valid &&
+             !ap_matrix_equal(&own->live, &own->definition->matrix))
         judge_differs(judge, own);
 }

@@ -415,7 +415,7 @@ ap_judge_get_visible(ApJudge *judge, ApApqnSet *ret_visible)
     ApMatrix guest;
 
     if (mdev && ap_matrix_equal(&mdev->matrix, &judge->matrix) &&
-        ap_host_read_guest_matrix(judge->host, mdev, ret_visible))
+        ap_host_read_guest_matrix(judge->host, mdev, ret_visible, NULL) == AP_HOST_SAYS)
         return FALSE;
     guest = ap_host_predict_guest_matrix(judge->host, &judge->matrix);
     ap_apqn_set_add(ret_visible, &guest.adapters, &guest.domains);

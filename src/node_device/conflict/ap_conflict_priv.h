@@ -49,6 +49,20 @@ ap_judge_say(const ApApqnSet *apqns, const char *rest, ...) G_GNUC_PRINTF(2, 3);
 char *
 ap_judge_suggest(ApJudge *judge, const char *otherwise);
 
+/* The guest whose running instance has the mdev, else the first that names it; NULL if there is
+ * none or it cannot be known. */
+const ApGuest *
+ap_judge_find_guest_of(ApInventory *inventory, const char *uuid);
+
+/* How messages call an mdev of which no more is known than its guests: "mdev UUID of guest 'NAME'
+ * (running)". */
+char *
+ap_judge_describe_mdev(ApJudge *judge, const char *uuid);
+
+/* How messages call the candidate of an audit, which has a uuid. */
+char *
+ap_judge_describe_candidate(ApJudge *judge);
+
 /* How messages call an mdev: "mdev UUID of guest 'NAME' (running)". */
 char *
 ap_judge_describe_owner(ApJudge *judge, const ApOwner *owner);
@@ -93,6 +107,18 @@ ap_judge_sharing(ApJudge *judge);
 /* ap_conflict_share.c: two guests that name one mdev. */
 void
 ap_judge_shared_mdev(ApJudge *judge);
+
+/* ap_conflict_live.c: mdevs that go or come, of which only the queues tell what they hold. */
+void
+ap_judge_going(ApJudge *judge);
+
+/* ap_conflict_live.c: queues that the guest has and vfio_ap does not. */
+void
+ap_judge_beyond_binding(ApJudge *judge);
+
+/* ap_conflict_live.c: somebody whom the system's libvirt does not know has the mdev. */
+void
+ap_judge_foreign_user(ApJudge *judge);
 
 /* ap_conflict_share.c: who could change whose master keys. */
 void

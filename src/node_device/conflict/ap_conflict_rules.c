@@ -14,7 +14,8 @@
  * the other phases; the same for a grave case, and what makes it one. */
 static const ApRule rules[AP_N_CODES] = {
     [AP_CODE_IN_USE] = {
-        CONFLICT "_share.c:share_with", TRUE,
+        CONFLICT "_share.c:share_with" " "
+        CONFLICT "_live.c:ap_judge_going", TRUE,
         { { REJECT, REJECT, REJECT }, { REJECT, REJECT, REJECT } },
     },
     [AP_CODE_DEFINED_ELSEWHERE] = {
@@ -100,7 +101,8 @@ static const ApRule rules[AP_N_CODES] = {
         CONFLICT ".c:judge_problem" " "
         CONFLICT ".c:judge_hidden_holders" " "
         CONFLICT ".c:judge_bus" " "
-        CONFLICT "_boot.c:ap_judge_boot", FALSE,
+        CONFLICT "_boot.c:ap_judge_boot" " "
+        CONFLICT "_live.c:report_unread", FALSE,
         { { WARN, WARN, WARN }, { REJECT, REJECT, REJECT } },
         "an active matrix, the candidate or a holder is concerned",
     },
@@ -131,11 +133,11 @@ static const ApRule rules[AP_N_CODES] = {
         "it is newly made to start at boot",
     },
     [AP_CODE_BEYOND_BINDING] = {
-        NULL, TRUE,
+        CONFLICT "_live.c:report_beyond", TRUE,
         { { REJECT, REJECT, REJECT }, { REJECT, REJECT, REJECT } },
     },
     [AP_CODE_FOREIGN_USER] = {
-        NULL, FALSE,
+        CONFLICT "_live.c:ap_judge_foreign_user", FALSE,
         { { WARN, WARN, WARN }, { WARN, WARN, REJECT } },
         "another guest would get its matrix",
     },

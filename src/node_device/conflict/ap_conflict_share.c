@@ -5,11 +5,28 @@
 #include "node_device/conflict/ap_conflict_priv.h"
 #include "node_device/inventory/ap_problem.h"
 
+/* A matrix that no pool gives to its guest cannot start: else whoever may edit a domain could lay
+ * claim to every queue of the host. */
+static gboolean
+may_bring(ApJudge *judge, const ApOwner *owner)
+{
+    ApApqnSet denied;
+    ApMask control;
+
+    return ap_config_allows(ap_inventory_get_config(judge->inventory), owner->brought_by->name,
+                            &owner->brought_by->matrix, &denied, &control);
+}
+
+
 /* Whether the owner may become active by itself, or somebody relies on it. */
 static gboolean
 is_claimed(ApJudge *judge, const ApOwner *owner)
 {
-    if (owner->active || (owner->definition && owner->definition->def->autostart))
+    if (owner->active)
+        return TRUE;
+    if (owner->brought_by)
+        return may_bring(judge, owner);
+    if (owner->definition && owner->definition->def->autostart)
         return TRUE;
     /* Guests that cannot be read may name it: fail closed. */
     return !ap_inventory_get_guests(judge->inventory) || owner->guest ||
@@ -40,20 +57,6 @@ meet_at_boot(ApJudge *judge, const ApOwner *owner)
 }
 
 
-/* How messages call the candidate of an audit. */
-static char *
-describe_own(ApJudge *judge)
-{
-    const char *uuid = judge->candidate->uuid;
-    const ApOwner *own = ap_inventory_find(judge->inventory, uuid);
-    const ApGuest *guest = judge->candidate->guest;
-
-    if (own || !guest)
-        return own ? ap_judge_describe_owner(judge, own) : g_strdup_printf("mdev %s", uuid);
-    return g_strdup_printf("mdev %s of guest '%s' (%s)", uuid, guest->name, guest->state);
-}
-
-
 /* An audit looks at a pair from both sides and tells it once: its message must name both. What
  * somebody holds and what somebody is defined for are two things. */
 static char *
@@ -66,7 +69,7 @@ say_shared(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner, gboole
 
     if (!judge->audit)
         return ap_judge_say(shared, "%s %s", is_held ? "belongs to" : "is defined for", other);
-    own = describe_own(judge);
+    own = ap_judge_describe_candidate(judge);
     return strcmp(judge->candidate->uuid, owner->uuid) < 0
                ? ap_judge_say(shared, "is %s %s, and %s %s", own_way, own, other_way, other)
                : ap_judge_say(shared, "is %s %s, and %s %s", other_way, other, own_way, own);
@@ -80,6 +83,18 @@ report_shared(ApJudge *judge, ApCode code, ApWeight weight, const ApApqnSet *sha
     ap_judge_report_other(judge, code, weight, shared, owner->uuid, guest,
                           say_shared(judge, shared, owner, code == AP_CODE_IN_USE),
                           ap_judge_suggest(judge, otherwise));
+}
+
+
+/* In an audit: two guests that start at boot and bring the queues themselves. No definition tells
+ * of that, and one of them will not start. */
+static gboolean
+brings_both(ApJudge *judge, const ApOwner *owner)
+{
+    const ApOwner *own =
+        judge->audit ? ap_inventory_find(judge->inventory, judge->candidate->uuid) : NULL;
+
+    return own && own->brought_by && owner->brought_by;
 }
 
 
@@ -97,8 +112,10 @@ share_with_guest(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
     if (!other || (!held && !is_autostart(judge)))
         return;
     report_shared(judge, AP_CODE_GUEST_OVERLAP,
-                  held ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL,
-                  shared, owner, other, "or change that guest's matrix first");
+                  held || brings_both(judge, owner) ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL,
+                  shared, owner, other,
+                  owner->brought_by ? "or change that guest's metadata first"
+                                    : "or change that guest's matrix first");
 }
 
 
@@ -128,20 +145,37 @@ share_with(const ApOwner *owner, gpointer data)
     judge->at_boot = defined && meet_at_boot(judge, owner);
     if (live) {
         report_shared(judge, AP_CODE_IN_USE, AP_WEIGHT_USUAL, &shared, owner, owner->guest,
-                      "or stop that mdev first");
+                      ap_inventory_get_foreign_user(judge->inventory, owner)
+                          ? "or wait until whoever has that mdev open is done with it"
+                          : "or stop that mdev first");
     } else {
         report_shared(judge, AP_CODE_DEFINED_ELSEWHERE,
                       is_claimed(judge, owner) ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL, &shared,
-                      owner, owner->guest, "or change that definition first");
+                      owner, owner->guest,
+                      owner->brought_by ? "or change that guest's metadata first"
+                                        : "or change that definition first");
         share_with_guest(judge, &shared, owner);
     }
     judge->at_boot = FALSE;
 }
 
 
+/* Whether the queues themselves say that no matrix has them. That is asked as long as the matrices
+ * have not been read: of a thousand of them a start need not read one. */
+static gboolean
+is_answered_by_queues(ApJudge *judge)
+{
+    return judge->phase == AP_PHASE_START && !ap_inventory_has_matrices(judge->inventory) &&
+           ap_matrix_count_apqns(&judge->matrix) <= AP_HOST_LISTED_MAX &&
+           ap_host_is_unassigned(judge->host, &judge->matrix.adapters, &judge->matrix.domains);
+}
+
+
 void
 ap_judge_sharing(ApJudge *judge)
 {
+    if (is_answered_by_queues(judge))
+        return;
     ap_inventory_foreach_overlap(judge->inventory, &judge->matrix.adapters,
                                  &judge->matrix.domains, judge->candidate->uuid, share_with,
                                  judge);
@@ -247,17 +281,6 @@ report_control(ApJudge *judge, const ApApqnSet *set, const ApOwner *other, const
 }
 
 
-/* How messages call the candidate. */
-static char *
-describe_candidate(ApJudge *judge)
-{
-    const ApOwner *own =
-        judge->audit ? ap_inventory_find(judge->inventory, judge->candidate->uuid) : NULL;
-
-    return own ? ap_judge_describe_owner(judge, own) : g_strdup("this matrix");
-}
-
-
 static void
 add_both_ways(ApJudge *judge, const ApMatrix *other, ApApqnSet *forward, ApApqnSet *reverse)
 {
@@ -284,7 +307,7 @@ control_with(const ApOwner *owner, gpointer data)
     is_reverse = ap_apqn_set_is_empty(&forward);
     if (is_reverse && ap_apqn_set_is_empty(&reverse))
         return;
-    own_name = describe_candidate(judge);
+    own_name = judge->audit ? ap_judge_describe_candidate(judge) : g_strdup("this matrix");
     name = ap_judge_describe_owner(judge, owner);
     if (is_reverse)
         report_control(judge, &reverse, owner, own_name, name);
@@ -318,13 +341,31 @@ control_against_host(ApJudge *judge)
         controlled.domains[a] = ap_mask_and(&controlled.domains[a], &owned.domains[a]);
     if (ap_apqn_set_is_empty(&controlled))
         return;
-    own_name = describe_candidate(judge);
+    own_name = judge->audit ? ap_judge_describe_candidate(judge) : g_strdup("this matrix");
     report_control(judge, &controlled, NULL, "the host", own_name);
 }
 
 
-void
-ap_judge_control(ApJudge *judge)
+/* Whether no matrix that is active can be reached by the control domains. Whose control domains
+ * reach the candidate's queues the queues do not say: that only warns, and was said when the later
+ * of the two was defined; so it is looked for only where the configuration refuses it. */
+static gboolean
+is_control_answered_by_queues(ApJudge *judge)
+{
+    ApMask adapters = ap_mask_and(&judge->matrix.adapters, &judge->host->adapters);
+    ApMask control =
+        ap_mask_and(&judge->matrix.control_domains, &judge->host->control_domains);
+    ApMask domains = ap_mask_and(&control, &judge->host->domains);
+
+    return judge->phase == AP_PHASE_START && !ap_inventory_has_matrices(judge->inventory) &&
+           !ap_config_may_reject(ap_inventory_get_config(judge->inventory),
+                                 AP_CODE_CONTROL_OVERLAP, AP_PHASE_START) &&
+           ap_host_is_unassigned(judge->host, &adapters, &domains);
+}
+
+
+static void
+control_against_others(ApJudge *judge)
 {
     const ApMatrix *matrix = &judge->matrix;
     const char *uuid = judge->candidate->uuid;
@@ -333,5 +374,13 @@ ap_judge_control(ApJudge *judge)
                                  uuid, control_with, judge);
     ap_inventory_foreach_control(judge->inventory, &matrix->adapters, &matrix->domains, uuid,
                                  control_with, judge);
+}
+
+
+void
+ap_judge_control(ApJudge *judge)
+{
+    if (!is_control_answered_by_queues(judge))
+        control_against_others(judge);
     control_against_host(judge);
 }

@@ -44,6 +44,7 @@ find_passing_conflict(const ApJudge *judge, const ApMatrix *matrix)
 {
     if (ap_matrix_is_within(matrix, &judge->matrix))
         return NULL;
+    ap_inventory_get_owners(judge->inventory);
     for (guint i = 0; i < judge->host->mdevs->len; i++) {
         const ApActiveMdev *mdev = judge->host->mdevs->pdata[i];
 

@@ -74,6 +74,12 @@ ap_doctor_check_unreadable(ApDoctor *doctor)
     for (guint i = 0; i < problems->len; i++) {
         const ApProblem *problem = problems->pdata[i];
 
+        if (problem->hides == AP_PROBLEM_HIDES_GOING) {
+            ap_doctor_add(doctor, AP_DOCTOR_WARN,
+                          "its queues are free when it is gone; if it stays, its guest has to end",
+                          "%s", problem->message);
+            continue;
+        }
         ap_doctor_add(doctor, AP_DOCTOR_FAULT,
                       problem->mdev ? "while it is so, no other matrix starts; `virt-ap check` "
                                       "tells more"

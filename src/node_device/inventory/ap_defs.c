@@ -20,17 +20,14 @@ ap_definition_free(ApDefinition *definition)
 }
 
 
+/* Takes over @def. */
 static ApDefinition *
-parse_definition(const char *uuid, const char *text, gsize length, GError **error)
+wrap_definition(const char *uuid, ApMdevDef *def)
 {
-    ApMdevDef *def = ap_mdevctl_json_parse(text, length, error);
-    ApDefinition *definition;
+    ApDefinition *definition = g_new0(ApDefinition, 1);
 
-    if (!def)
-        return NULL;
     def->uuid = g_strdup(uuid);
     def->parent = g_strdup(AP_MDEV_PARENT);
-    definition = g_new0(ApDefinition, 1);
     definition->uuid = g_strdup(uuid);
     definition->def = def;
     definition->valid = ap_mdev_def_replay(def, NULL, NULL, &definition->matrix, NULL);
@@ -57,6 +54,26 @@ ap_defs_find_path(const ApRoot *root, const char *uuid)
             return g_strconcat(AP_DEFS_DIR "/", name, NULL);
     }
     return g_steal_pointer(&usual);
+}
+
+
+ApDefinition *
+ap_definition_new(const char *uuid, const ApMatrix *matrix, gboolean autostart)
+{
+    ApMdevDef *def = ap_mdev_def_new(AP_MDEV_TYPE);
+
+    def->autostart = autostart;
+    ap_mdev_def_add_matrix(def, matrix, TRUE);
+    return wrap_definition(uuid, def);
+}
+
+
+static ApDefinition *
+parse_definition(const char *uuid, const char *text, gsize length, GError **error)
+{
+    ApMdevDef *def = ap_mdevctl_json_parse(text, length, error);
+
+    return def ? wrap_definition(uuid, def) : NULL;
 }
 
 

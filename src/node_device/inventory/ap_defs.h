@@ -63,6 +63,19 @@ ApDefinition *
 ap_defs_read(const ApRoot *root, const char *uuid, GError **error);
 
 /**
+ * ap_definition_new:
+ * @uuid: in lower case
+ * @matrix: what it makes
+ * @autostart: whether it starts at boot
+ *
+ * For what is no file of mdevctl's, but is meant as one.
+ *
+ * Returns: a definition; the caller frees it with ap_definition_free().
+ */
+ApDefinition *
+ap_definition_new(const char *uuid, const ApMatrix *matrix, gboolean autostart);
+
+/**
  * ap_definition_free:
  * @definition: (nullable): a definition
  */

@@ -4,7 +4,9 @@
 
 #include <string.h>
 
+#include "conf/ap_domain_namespace.h"
 #include "conf/ap_json.h"
+#include "node_device/inventory/ap_host_list.h"
 #include "node_device/inventory/ap_problem.h"
 #include "util/ap_error.h"
 
@@ -77,6 +79,31 @@ ap_guest_holds(const ApGuest *guest, const char *uuid)
 }
 
 
+gboolean
+ap_guests_bring_matrices(const ApRoot *root)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ApDir) dir = ap_dir_open(root, AP_GUESTS_DIR, &error);
+    const char *name;
+
+    if (!dir)
+        return !g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND);
+    while ((name = ap_dir_next(dir, &error))) {
+        g_autoptr(GError) unread = NULL;
+        const char *text;
+        gsize length;
+
+        if (!g_str_has_suffix(name, ".xml"))
+            continue;
+        text = ap_dir_read(dir, name, AP_ROOT_LARGE_MAX, &length, &unread);
+        if (text ? memmem(text, length, AP_DOMAIN_NAMESPACE, strlen(AP_DOMAIN_NAMESPACE)) != NULL
+                 : !g_error_matches(unread, AP_ERROR, AP_ERROR_NOT_FOUND))
+            return TRUE;
+    }
+    return error != NULL;
+}
+
+
 static JsonObject *
 strings_to_json(const GPtrArray *strings)
 {
@@ -92,6 +119,16 @@ static JsonObject *
 string_to_json(const char *string)
 {
     return string ? json_object_new_string(string) : NULL;
+}
+
+
+/* The matrix that the guest brings with it, in the form of ap_config. */
+static JsonObject *
+matrix_to_json(const ApGuest *guest)
+{
+    g_autofree char *text = guest->has_matrix ? ap_matrix_to_ap_config(&guest->matrix) : NULL;
+
+    return string_to_json(text);
 }
 
 
@@ -113,6 +150,7 @@ ap_guests_to_json(const GPtrArray *guests, const GPtrArray *problems)
         json_object_object_add(object, "autostart", json_object_new_boolean(guest->autostart));
         json_object_object_add(object, "mdevs", strings_to_json(guest->mdevs));
         json_object_object_add(object, "held", strings_to_json(guest->held));
+        json_object_object_add(object, "matrix", matrix_to_json(guest));
         json_object_array_add(guest_array, object);
     }
     for (guint i = 0; i < problems->len; i++) {
@@ -154,6 +192,19 @@ add_mdevs_from_json(ApGuest *guest, JsonObject *array, gboolean held)
 }
 
 
+static gboolean
+add_matrix_from_json(ApGuest *guest, JsonObject *object)
+{
+    JsonObject *text;
+
+    if (!json_object_object_get_ex(object, "matrix", &text))
+        return FALSE;
+    guest->has_matrix = text != NULL;
+    return !text || (json_object_is_type(text, json_type_string) &&
+                     ap_host_parse_ap_config(json_object_get_string(text), &guest->matrix, NULL));
+}
+
+
 static ApGuest *
 guest_from_json(JsonObject *object)
 {
@@ -167,7 +218,8 @@ guest_from_json(JsonObject *object)
     guest->persistent = json_object_get_boolean(json_object_object_get(object, "persistent"));
     guest->autostart = json_object_get_boolean(json_object_object_get(object, "autostart"));
     if (!add_mdevs_from_json(guest, json_object_object_get(object, "mdevs"), FALSE) ||
-        !add_mdevs_from_json(guest, json_object_object_get(object, "held"), TRUE))
+        !add_mdevs_from_json(guest, json_object_object_get(object, "held"), TRUE) ||
+        !add_matrix_from_json(guest, object))
         return NULL;
     return g_steal_pointer(&guest);
 }

@@ -9,7 +9,9 @@
 #include "util/ap_matrix.h"
 #include "util/ap_root.h"
 
-#define AP_GUESTS_AUTOSTART_DIR "/etc/libvirt/qemu/autostart"
+/* Where libvirt keeps its guests' definitions. */
+#define AP_GUESTS_DIR "/etc/libvirt/qemu"
+#define AP_GUESTS_AUTOSTART_DIR AP_GUESTS_DIR "/autostart"
 
 /**
  * ApGuest:
@@ -49,6 +51,18 @@ typedef struct {
  */
 GPtrArray *
 ap_guests_load(const ApRoot *root, GPtrArray *problems);
+
+/**
+ * ap_guests_bring_matrices:
+ * @root: a root
+ *
+ * Only looks for the name of our metadata in the files: libvirt writes it literally.
+ *
+ * Returns: whether some guest's definition may describe a matrix that it brings with it; also where
+ *   that cannot be read.
+ */
+gboolean
+ap_guests_bring_matrices(const ApRoot *root);
 
 /**
  * ap_guests_is_alive:

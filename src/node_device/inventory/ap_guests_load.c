@@ -8,7 +8,6 @@
 #include "node_device/inventory/ap_problem.h"
 #include "util/ap_error.h"
 
-#define CONFIG_DIR "/etc/libvirt/qemu"
 #define STATUS_DIR "/run/libvirt/qemu"
 #define SHUT_OFF "shut off"
 
@@ -256,7 +255,7 @@ compare_guests(gconstpointer a, gconstpointer b)
 GPtrArray *
 ap_guests_load(const ApRoot *root, GPtrArray *problems)
 {
-    static const DomainDir defined = { CONFIG_DIR, add_persistent, AP_PROBLEM_HIDES_NAMER };
+    static const DomainDir defined = { AP_GUESTS_DIR, add_persistent, AP_PROBLEM_HIDES_NAMER };
     static const DomainDir live = { STATUS_DIR, add_status, AP_PROBLEM_HIDES_HOLDER };
     g_autoptr(GHashTable) by_uuid = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);

@@ -18,6 +18,17 @@
 #define FACILITY_MSAX3 "76"
 
 
+/* Whether vfio_ap says that its mdevs have a feature, from 6.10 on. */
+static gboolean
+has_feature(const ApRoot *root, const char *feature)
+{
+    g_autofree char *text = ap_root_read_line(root, AP_HOST_MATRIX_DIR "/features");
+    g_auto(GStrv) words = text ? g_strsplit(text, " ", -1) : NULL;
+
+    return words && g_strv_contains((const char *const *)words, feature);
+}
+
+
 /* Reads a number of the bus, or returns -1. */
 static int
 read_number(const ApRoot *root, const char *path)
@@ -48,7 +59,7 @@ read_qci_mask(ApHost *host, const char *path, ApMask *ret_mask)
         return FALSE;
     if (ap_mask_parse_sysfs(text, ret_mask, &error))
         return TRUE;
-    ap_host_add_problem(host, path, g_steal_pointer(&error));
+    ap_host_add_problem(host, AP_PROBLEM_HIDES_NOTHING, path, g_steal_pointer(&error));
     return FALSE;
 }
 
@@ -102,9 +113,9 @@ read_host_mask(ApHost *host, const char *path, ApMask *ret_mask)
     if (text && ap_mask_parse_sysfs(text, ret_mask, &error))
         return TRUE;
     if (text)
-        ap_host_add_problem(host, path, g_steal_pointer(&error));
+        ap_host_add_problem(host, AP_PROBLEM_HIDES_MASKS, path, g_steal_pointer(&error));
     else
-        ap_problem_add(host->problems, g_steal_pointer(&error), NULL, FALSE);
+        ap_problem_add_hidden(host->problems, g_steal_pointer(&error), AP_PROBLEM_HIDES_MASKS);
     return FALSE;
 }
 
@@ -161,28 +172,30 @@ read_facilities(ApHost *host)
 
 
 void
-ap_host_add_problem(ApHost *host, const char *path, GError *error)
+ap_host_add_problem(ApHost *host, ApProblemHides hides, const char *path, GError *error)
 {
     g_autofree char *full = ap_root_describe(host->root, path);
 
     g_prefix_error(&error, "%s: ", full);
-    ap_problem_add(host->problems, error, NULL, FALSE);
+    ap_problem_add_hidden(host->problems, error, hides);
 }
 
 
 ApHost *
-ap_host_load(const ApRoot *root)
+ap_host_load_without_mdevs(const ApRoot *root)
 {
     ApHost *host = g_new0(ApHost, 1);
 
     host->root = root;
     host->problems = ap_problem_list_new();
+    host->going = g_ptr_array_new_with_free_func(g_free);
     host->drivers = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     host->cards = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)ap_card_free);
     host->unusable = g_hash_table_new(NULL, NULL);
     host->max_adapter = host->max_domain = host->apxa = -1;
     host->has_bus = ap_root_exists(root, BUS);
     host->has_vfio_ap = ap_root_exists(root, AP_HOST_MATRIX_DIR);
+    host->has_ap_config = has_feature(root, "ap_config");
     if (host->has_bus) {
         read_limits(host);
         read_lpar_masks(host);
@@ -190,6 +203,15 @@ ap_host_load(const ApRoot *root)
                             read_host_mask(host, BUS "/aqmask", &host->aqmask);
     }
     read_facilities(host);
+    return host;
+}
+
+
+ApHost *
+ap_host_load(const ApRoot *root)
+{
+    ApHost *host = ap_host_load_without_mdevs(root);
+
     ap_host_load_mdevs(host);
     return host;
 }
@@ -201,10 +223,12 @@ ap_host_free(ApHost *host)
     if (!host)
         return;
     g_ptr_array_unref(host->problems);
-    g_ptr_array_unref(host->mdevs);
+    g_clear_pointer(&host->mdevs, g_ptr_array_unref);
+    g_ptr_array_unref(host->going);
     g_hash_table_unref(host->drivers);
     g_hash_table_unref(host->cards);
     g_hash_table_unref(host->unusable);
+    g_clear_pointer(&host->openers, g_hash_table_unref);
     g_free(host);
 }
 
@@ -281,11 +305,13 @@ ap_host_owns_any(ApHost *host, const ApMatrix *matrix, ApApqnSet *ret_owned)
 
 
 const ApActiveMdev *
-ap_host_find_mdev(const ApHost *host, const char *uuid)
+ap_host_find_mdev(ApHost *host, const char *uuid)
 {
     guint from = 0;
-    guint to = host->mdevs->len;
+    guint to;
 
+    ap_host_load_mdevs(host);
+    to = host->mdevs->len;
     while (from < to) {
         guint middle = (from + to) / 2;
         const ApActiveMdev *mdev = host->mdevs->pdata[middle];

@@ -3,14 +3,12 @@
  * What holds after the next boot is in ap_next_boot.h. */
 #pragma once
 
+#include "node_device/inventory/ap_host_list.h"
 #include "node_device/inventory/ap_problem.h"
 #include "util/ap_matrix.h"
 #include "util/ap_root.h"
 
 #define AP_HOST_MATRIX_DIR "/sys/devices/vfio_ap/matrix"
-
-/* Up to 6.12 the kernel writes `matrix` and `guest_matrix` past their page from here on. */
-#define AP_HOST_LISTED_MAX 511
 
 /**
  * ApActiveMdev:
@@ -62,6 +60,35 @@ typedef struct {
 } ApQueue;
 
 /**
+ * ApQueueUse:
+ * @AP_QUEUE_UNASSIGNED: no matrix has the queue
+ * @AP_QUEUE_ASSIGNED: a matrix has it
+ * @AP_QUEUE_IN_USE: a matrix has it, and a guest uses it
+ * @AP_QUEUE_NOT_SAID: it is not bound to vfio_ap, is not there, says something else, or the kernel
+ *   is older than 6.0
+ * @AP_QUEUE_UNREADABLE: it cannot be read
+ */
+typedef enum {
+    AP_QUEUE_UNASSIGNED,
+    AP_QUEUE_ASSIGNED,
+    AP_QUEUE_IN_USE,
+    AP_QUEUE_NOT_SAID,
+    AP_QUEUE_UNREADABLE,
+} ApQueueUse;
+
+/**
+ * ApHostAnswer:
+ * @AP_HOST_SAYS: the kernel says so
+ * @AP_HOST_SAYS_NOTHING: it has no such attribute, or must not be asked
+ * @AP_HOST_UNREADABLE: what it says cannot be read, or is cut
+ */
+typedef enum {
+    AP_HOST_SAYS,
+    AP_HOST_SAYS_NOTHING,
+    AP_HOST_UNREADABLE,
+} ApHostAnswer;
+
+/**
  * ApHost:
  * @has_bus: whether there is an AP bus
  * @has_vfio_ap: whether vfio_ap is loaded
@@ -78,11 +105,15 @@ typedef struct {
  * @control_domains: control domains of the LPAR
  * @apmask: adapters of the host's own drivers; empty where unknown
  * @aqmask: domains of the host's own drivers; empty where unknown
- * @mdevs: (element-type ApActiveMdev): active matrices, sorted by uuid
+ * @mdevs: (nullable) (element-type ApActiveMdev): active matrices, sorted by uuid; NULL before
+ *   ap_host_load_mdevs()
+ * @going: (element-type utf8): uuids of mdevs that are being removed, or made: what they hold
+ *   cannot be read; see ap_host_get_unseen()
+ * @mdevs_unread: whether there are matrices, beside those, that could not be read
  * @problems: (element-type ApProblem): what could not be read
  *
- * Everything is read when the host is loaded, but cards and queues only on demand: the callout
- * must be fast, and a definition concerns few of them.
+ * Cards and queues are read on demand: the callout must be fast, and a definition concerns few of
+ * them. So are the matrices of a host that was loaded without them.
  */
 typedef struct {
     gboolean has_bus;
@@ -100,6 +131,8 @@ typedef struct {
     ApMask apmask;
     ApMask aqmask;
     GPtrArray *mdevs;
+    GPtrArray *going;
+    gboolean mdevs_unread;
     GPtrArray *problems;
 
     /*< private >*/
@@ -107,6 +140,7 @@ typedef struct {
     GHashTable *drivers;  /* APQN -> driver */
     GHashTable *cards;    /* APID -> ApCard */
     GHashTable *unusable; /* APQN -> why, static */
+    GHashTable *openers;  /* file below /dev/vfio -> process id; made on demand */
 } ApHost;
 
 /**
@@ -119,6 +153,26 @@ typedef struct {
  */
 ApHost *
 ap_host_load(const ApRoot *root);
+
+/**
+ * ap_host_load_without_mdevs:
+ * @root: the root; must live as long as the host
+ *
+ * Likewise, but the active matrices are only read when they are asked for.
+ *
+ * Returns: the host; the caller frees it with ap_host_free().
+ */
+ApHost *
+ap_host_load_without_mdevs(const ApRoot *root);
+
+/**
+ * ap_host_load_mdevs:
+ * @host: a host
+ *
+ * Reads the active matrices, unless that was done. What cannot be read is added to @problems.
+ */
+void
+ap_host_load_mdevs(ApHost *host);
 
 /**
  * ap_host_free:
@@ -145,7 +199,7 @@ ap_host_describe_bare(const ApHost *host);
  * Returns: (nullable): the active matrix of that name, borrowed from @host.
  */
 const ApActiveMdev *
-ap_host_find_mdev(const ApHost *host, const char *uuid);
+ap_host_find_mdev(ApHost *host, const char *uuid);
 
 /**
  * ap_host_read_matrix:
@@ -239,14 +293,18 @@ ap_host_read_override(const ApHost *host, ApApqn apqn);
  * ap_host_read_guest_matrix:
  * @host: a host
  * @mdev: one of its matrices
- * @ret_set: (out caller-allocates): the APQNs that its guest has
+ * @ret_set: (out caller-allocates): the APQNs that its guest has; untouched unless the kernel says
+ * @error: return location
  *
  * Never reads it of a matrix with more than 511 APQNs.
  *
+ * Errors: AP_ERROR_IO, AP_ERROR_NUMBER, with AP_HOST_UNREADABLE alone.
+ *
  * Returns: whether the kernel says.
  */
-gboolean
-ap_host_read_guest_matrix(const ApHost *host, const ApActiveMdev *mdev, ApApqnSet *ret_set);
+ApHostAnswer
+ap_host_read_guest_matrix(const ApHost *host, const ApActiveMdev *mdev, ApApqnSet *ret_set,
+                          GError **error);
 
 /**
  * ap_host_predict_guest_matrix:
@@ -263,6 +321,37 @@ ApMatrix
 ap_host_predict_guest_matrix(ApHost *host, const ApMatrix *matrix);
 
 /**
+ * ap_host_get_use:
+ * @host: a host
+ * @apqn: an APQN
+ *
+ * Returns: what the queue itself says, now.
+ */
+ApQueueUse
+ap_host_get_use(const ApHost *host, ApApqn apqn);
+
+/**
+ * ap_host_is_unassigned:
+ * @host: a host
+ * @adapters: a mask
+ * @domains: a mask
+ *
+ * Returns: whether each queue of their product itself says that no matrix has it.
+ */
+gboolean
+ap_host_is_unassigned(const ApHost *host, const ApMask *adapters, const ApMask *domains);
+
+/**
+ * ap_host_get_unseen:
+ * @host: a host
+ * @matrix: a matrix
+ * @ret_set: (out caller-allocates): the APQNs of @matrix that a matrix which could not be read may
+ *   hold: those that do not say that nobody has them, and that no other matrix has
+ */
+void
+ap_host_get_unseen(ApHost *host, const ApMatrix *matrix, ApApqnSet *ret_set);
+
+/**
  * ap_host_is_in_use:
  * @host: a host
  * @uuid: an mdev, in lower case
@@ -274,7 +363,21 @@ ap_host_predict_guest_matrix(ApHost *host, const ApMatrix *matrix);
  *   is no such mdev.
  */
 gboolean
-ap_host_is_in_use(const ApHost *host, const char *uuid);
+ap_host_is_in_use(ApHost *host, const char *uuid);
+
+/**
+ * ap_host_find_user:
+ * @host: a host
+ * @uuid: an mdev, in lower case
+ *
+ * Looks for a process that has the mdev's VFIO device open; of a host without processes, or where
+ * they cannot be looked at, the queues tell that there is one.
+ *
+ * Returns: (nullable): "process 4711 (qemu-system-s39)", or "a process" of which no more is known;
+ *   NULL if nobody has it; the caller frees it.
+ */
+char *
+ap_host_find_user(ApHost *host, const char *uuid);
 
 /**
  * ap_host_list_cards:

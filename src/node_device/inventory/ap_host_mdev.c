@@ -5,6 +5,7 @@
 #include "conf/ap_mdev_def.h"
 #include "conf/ap_mdevctl_json.h"
 #include "node_device/inventory/ap_defs.h"
+#include "node_device/inventory/ap_host_list.h"
 #include "node_device/inventory/ap_host_priv.h"
 #include "util/ap_error.h"
 
@@ -19,94 +20,10 @@ mdev_free(gpointer data)
 }
 
 
-static char *
-attr_path(const char *uuid, const char *attr)
+char *
+ap_host_mdev_path(const char *uuid, const char *attr)
 {
     return g_strconcat(AP_HOST_MATRIX_DIR "/", uuid, "/", attr, NULL);
-}
-
-
-/* `matrix`, `guest_matrix`: "05.0047" a line; "05." or ".0047" while the other side is empty. */
-static gboolean
-parse_apqn_line(const char *line, ApMatrix *matrix, ApApqnSet *set)
-{
-    g_autofree char *padded = NULL;
-    gsize length = strlen(line);
-    gboolean no_domain = length == 3 && line[2] == '.';
-    gboolean no_adapter = length == 5 && line[0] == '.';
-    ApApqn apqn;
-
-    padded = no_domain ? g_strconcat(line, "0000", NULL)
-           : no_adapter ? g_strconcat("00", line, NULL)
-                        : g_strdup(line);
-    if (!ap_apqn_parse(padded, &apqn))
-        return FALSE;
-    if (!no_adapter)
-        ap_mask_set(&matrix->adapters, apqn.adapter);
-    if (!no_domain)
-        ap_mask_set(&matrix->domains, apqn.domain);
-    if (!no_adapter && !no_domain && set)
-        ap_mask_set(&set->domains[apqn.adapter], apqn.domain);
-    return TRUE;
-}
-
-
-static gboolean
-parse_apqn_list(const char *text, ApMatrix *ret_matrix, ApApqnSet *ret_set, GError **error)
-{
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-
-    for (char **line = lines; *line; line++) {
-        if (**line == '\0' && !line[1])
-            break;
-        if (!parse_apqn_line(*line, ret_matrix, ret_set)) {
-            g_autofree char *printable = ap_text_printable(*line);
-
-            g_set_error(error, AP_ERROR, AP_ERROR_NUMBER, "'%s' is not an APQN", printable);
-            return FALSE;
-        }
-    }
-    return TRUE;
-}
-
-
-static gboolean
-parse_control_domains(const char *text, ApMask *ret_mask, GError **error)
-{
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-
-    for (char **line = lines; *line; line++) {
-        g_autofree char *padded = g_strconcat("00.", *line, NULL);
-        ApApqn apqn;
-
-        if (**line == '\0' && !line[1])
-            break;
-        if (!ap_apqn_parse(padded, &apqn)) {
-            g_autofree char *printable = ap_text_printable(*line);
-
-            g_set_error(error, AP_ERROR, AP_ERROR_NUMBER, "'%s' is not a control domain",
-                        printable);
-            return FALSE;
-        }
-        ap_mask_set(ret_mask, apqn.domain);
-    }
-    return TRUE;
-}
-
-
-/* The kernel prints exactly three full masks. */
-static gboolean
-parse_ap_config(const char *text, ApMatrix *ret_matrix, GError **error)
-{
-    g_auto(GStrv) masks = g_strsplit(text, ",", -1);
-
-    if (g_strv_length(masks) != 3) {
-        g_set_error(error, AP_ERROR, AP_ERROR_MASK, "not three masks");
-        return FALSE;
-    }
-    return ap_mask_parse_sysfs(masks[0], &ret_matrix->adapters, error) &&
-           ap_mask_parse_sysfs(masks[1], &ret_matrix->domains, error) &&
-           ap_mask_parse_sysfs(masks[2], &ret_matrix->control_domains, error);
 }
 
 
@@ -131,13 +48,14 @@ is_defined_too_big(const ApRoot *root, const char *uuid)
 static gboolean
 read_listed_matrix(const ApRoot *root, const char *uuid, ApMatrix *ret_matrix, GError **error)
 {
-    g_autofree char *path = attr_path(uuid, "matrix");
-    g_autofree char *control_path = attr_path(uuid, "control_domains");
+    g_autofree char *path = ap_host_mdev_path(uuid, "matrix");
+    g_autofree char *control_path = ap_host_mdev_path(uuid, "control_domains");
     g_autofree char *text = NULL;
     g_autofree char *control = NULL;
     ApMatrix matrix = { 0 };
 
-    if (is_defined_too_big(root, uuid)) {
+    /* Of an mdev that is being removed there is nothing to read, however large it is. */
+    if (!ap_root_is_missing(root, path) && is_defined_too_big(root, uuid)) {
         g_autofree char *full = ap_root_describe(root, path);
 
         g_set_error(error, AP_ERROR, AP_ERROR_IO,
@@ -151,13 +69,13 @@ read_listed_matrix(const ApRoot *root, const char *uuid, ApMatrix *ret_matrix, G
     control = ap_root_read(root, control_path, AP_ROOT_ATTRIBUTE_MAX, NULL, error);
     if (!control)
         return FALSE;
-    if (!parse_apqn_list(text, &matrix, NULL, error)) {
+    if (!ap_host_parse_apqns(text, &matrix, error)) {
         g_autofree char *full = ap_root_describe(root, path);
 
         g_prefix_error(error, "%s: ", full);
         return FALSE;
     }
-    if (!parse_control_domains(control, &matrix.control_domains, error)) {
+    if (!ap_host_parse_control_domains(control, &matrix.control_domains, error)) {
         g_autofree char *full = ap_root_describe(root, control_path);
 
         g_prefix_error(error, "%s: ", full);
@@ -172,7 +90,7 @@ gboolean
 ap_host_read_matrix(const ApRoot *root, const char *uuid, ApMatrix *ret_matrix,
                     gboolean *ret_has_ap_config, GError **error)
 {
-    g_autofree char *path = attr_path(uuid, "ap_config");
+    g_autofree char *path = ap_host_mdev_path(uuid, "ap_config");
     g_autoptr(GError) local = NULL;
     g_autofree char *text = ap_root_read(root, path, AP_ROOT_ATTRIBUTE_MAX, NULL, &local);
     ApMatrix matrix = { 0 };
@@ -186,7 +104,7 @@ ap_host_read_matrix(const ApRoot *root, const char *uuid, ApMatrix *ret_matrix,
         return FALSE;
     }
     *ret_has_ap_config = TRUE;
-    if (!parse_ap_config(text, &matrix, error)) {
+    if (!ap_host_parse_ap_config(text, &matrix, error)) {
         g_autofree char *full = ap_root_describe(root, path);
 
         g_prefix_error(error, "%s: ", full);
@@ -207,7 +125,54 @@ read_config_in(ApDir *dir, const char *uuid, ApMatrix *ret_matrix)
 
     g_snprintf(path, sizeof(path), "%s/ap_config", uuid);
     text = ap_dir_read(dir, path, AP_ROOT_ATTRIBUTE_MAX, &length, NULL);
-    return text && strlen(text) == length && parse_ap_config(text, ret_matrix, NULL);
+    return text && strlen(text) == length && ap_host_parse_ap_config(text, ret_matrix, NULL);
+}
+
+
+/* Whether an mdev that could not be read has none of the attributes that say what it holds: the
+ * driver takes them away before it lets go of the queues, and adds them after the directory is
+ * there. Kernels before 6.4 wait in between until the guest ends. */
+static gboolean
+is_going(const ApRoot *root, const char *uuid)
+{
+    static const char *const attrs[] = { "ap_config", "matrix" };
+
+    for (guint i = 0; i < G_N_ELEMENTS(attrs); i++) {
+        g_autofree char *path = ap_host_mdev_path(uuid, attrs[i]);
+
+        if (!ap_root_is_missing(root, path))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
+/* Takes over @error. */
+static void
+add_unread_mdev(ApHost *host, const char *uuid, GError *error)
+{
+    g_autofree char *path = ap_host_mdev_path(uuid, "");
+    ApProblem *problem;
+
+    /* Removed between our list and our look: it holds nothing any more. */
+    if (ap_root_is_missing(host->root, path)) {
+        g_error_free(error);
+        return;
+    }
+    if (!g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND) && !is_going(host->root, uuid)) {
+        host->mdevs_unread = TRUE;
+        ap_problem_add(host->problems, error, uuid, TRUE);
+        return;
+    }
+    g_error_free(error);
+    g_ptr_array_add(host->going, g_strdup(uuid));
+    problem = ap_problem_add(host->problems,
+                             g_error_new(AP_ERROR, AP_ERROR_NOT_FOUND,
+                                         "mdev %s is being removed, or made: its attributes are "
+                                         "not there",
+                                         uuid),
+                             uuid, FALSE);
+    problem->hides = AP_PROBLEM_HIDES_GOING;
 }
 
 
@@ -221,11 +186,7 @@ load_mdev(ApHost *host, ApDir *dir, const char *uuid)
     mdev->uuid = g_strdup(uuid);
     if (!has_ap_config &&
         !ap_host_read_matrix(host->root, uuid, &mdev->matrix, &has_ap_config, &error)) {
-        g_autofree char *path = attr_path(uuid, "");
-
-        /* Removed between our list and our look: it holds nothing any more. */
-        if (!ap_root_is_missing(host->root, path))
-            ap_problem_add(host->problems, g_steal_pointer(&error), uuid, TRUE);
+        add_unread_mdev(host, uuid, g_steal_pointer(&error));
         mdev_free(mdev);
         return;
     }
@@ -238,13 +199,15 @@ load_mdev(ApHost *host, ApDir *dir, const char *uuid)
 void
 ap_host_load_mdevs(ApHost *host)
 {
-    g_autofree char *features = ap_root_read_line(host->root, AP_HOST_MATRIX_DIR "/features");
     g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) names = ap_root_list(host->root, AP_HOST_MATRIX_DIR, &error);
-    g_autoptr(ApDir) dir = names ? ap_dir_open(host->root, AP_HOST_MATRIX_DIR, &error) : NULL;
+    g_autoptr(GPtrArray) names = NULL;
+    g_autoptr(ApDir) dir = NULL;
 
+    if (host->mdevs)
+        return;
+    names = ap_root_list(host->root, AP_HOST_MATRIX_DIR, &error);
+    dir = names ? ap_dir_open(host->root, AP_HOST_MATRIX_DIR, &error) : NULL;
     host->mdevs = g_ptr_array_new_with_free_func(mdev_free);
-    host->has_ap_config = features && strstr(features, "ap_config");
     if (!dir) {
         if (!g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
             ap_problem_add(host->problems, g_steal_pointer(&error), NULL, TRUE);
@@ -260,21 +223,33 @@ ap_host_load_mdevs(ApHost *host)
 }
 
 
-gboolean
-ap_host_read_guest_matrix(const ApHost *host, const ApActiveMdev *mdev, ApApqnSet *ret_set)
+ApHostAnswer
+ap_host_read_guest_matrix(const ApHost *host, const ApActiveMdev *mdev, ApApqnSet *ret_set,
+                          GError **error)
 {
-    g_autofree char *path = attr_path(mdev->uuid, "guest_matrix");
+    g_autofree char *path = ap_host_mdev_path(mdev->uuid, "guest_matrix");
+    g_autoptr(GError) local = NULL;
     g_autofree char *text = NULL;
-    ApMatrix bounds = { 0 };
-    ApApqnSet set = { 0 };
+    ApMatrix matrix = { 0 };
 
     if (!mdev->listable)
-        return FALSE;
-    text = ap_root_read(host->root, path, AP_ROOT_ATTRIBUTE_MAX, NULL, NULL);
-    if (!text || !parse_apqn_list(text, &bounds, &set, NULL))
-        return FALSE;
-    *ret_set = set;
-    return TRUE;
+        return AP_HOST_SAYS_NOTHING;
+    text = ap_root_read(host->root, path, AP_ROOT_ATTRIBUTE_MAX, NULL, &local);
+    if (g_error_matches(local, AP_ERROR, AP_ERROR_NOT_FOUND))
+        return AP_HOST_SAYS_NOTHING;
+    if (!text) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return AP_HOST_UNREADABLE;
+    }
+    if (!ap_host_parse_apqns(text, &matrix, error)) {
+        g_autofree char *full = ap_root_describe(host->root, path);
+
+        g_prefix_error(error, "%s: ", full);
+        return AP_HOST_UNREADABLE;
+    }
+    memset(ret_set, 0, sizeof(*ret_set));
+    ap_apqn_set_add(ret_set, &matrix.adapters, &matrix.domains);
+    return AP_HOST_SAYS;
 }
 
 
@@ -309,56 +284,4 @@ ap_host_predict_guest_matrix(ApHost *host, const ApMatrix *matrix)
             ap_mask_clear(&guest.adapters, a);
     }
     return guest;
-}
-
-
-/* Whether a guest has the queue; what cannot be asked could be anything. */
-static gboolean
-is_queue_in_use(const ApHost *host, ApApqn apqn)
-{
-    g_autofree char *dir = ap_host_queue_dir(apqn);
-    g_autofree char *path = g_strconcat(dir, "/status", NULL);
-    g_autofree char *status = ap_root_read_line(host->root, path);
-
-    return status ? strcmp(status, "in use") == 0 : !ap_root_is_missing(host->root, path);
-}
-
-
-static gboolean
-is_in_some_matrix(const ApHost *host, ApApqn apqn)
-{
-    for (guint i = 0; i < host->mdevs->len; i++) {
-        const ApMatrix *matrix = &((const ApActiveMdev *)host->mdevs->pdata[i])->matrix;
-
-        if (ap_mask_has(&matrix->adapters, apqn.adapter) &&
-            ap_mask_has(&matrix->domains, apqn.domain))
-            return TRUE;
-    }
-    return FALSE;
-}
-
-
-gboolean
-ap_host_is_in_use(const ApHost *host, const char *uuid)
-{
-    const ApActiveMdev *mdev = ap_host_find_mdev(host, uuid);
-    g_autofree char *dir = attr_path(uuid, "");
-    ApMask adapters = mdev ? mdev->matrix.adapters : ap_mask_range(0, AP_ID_MAX);
-    ApMask domains = mdev ? mdev->matrix.domains : ap_mask_range(0, AP_ID_MAX);
-
-    if (!mdev && ap_root_is_missing(host->root, dir))
-        return FALSE;
-    if (host->has_qci) {
-        adapters = ap_mask_and(&adapters, &host->adapters);
-        domains = ap_mask_and(&domains, &host->domains);
-    }
-    for (int a = ap_mask_next(&adapters, 0); a >= 0; a = ap_mask_next(&adapters, a + 1)) {
-        for (int d = ap_mask_next(&domains, 0); d >= 0; d = ap_mask_next(&domains, d + 1)) {
-            ApApqn apqn = { a, d };
-
-            if ((mdev || !is_in_some_matrix(host, apqn)) && is_queue_in_use(host, apqn))
-                return TRUE;
-        }
-    }
-    return FALSE;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the three files of the host reader share. */
+/* What the files of the host reader share. */
 #pragma once
 
 #include "node_device/inventory/ap_host.h"
 
 /* Notes that @path cannot be understood; frees @error. */
 void
-ap_host_add_problem(ApHost *host, const char *path, GError *error);
+ap_host_add_problem(ApHost *host, ApProblemHides hides, const char *path, GError *error);
 
 /* The directory of a queue, whether there is one or not; the caller frees it. */
 char *
@@ -16,6 +16,6 @@ ap_host_queue_dir(ApApqn apqn);
 gboolean
 ap_host_masks_are_full(const ApHost *host);
 
-/* Reads the active matrices. */
-void
-ap_host_load_mdevs(ApHost *host);
+/* An attribute of an mdev; "" for its directory. The caller frees it. */
+char *
+ap_host_mdev_path(const char *uuid, const char *attr);

@@ -23,11 +23,15 @@ struct _ApInventory {
     gpointer guests_data;
     GPtrArray *guests;
     gboolean guests_loaded;
+    gboolean joined;
+    gboolean brings_nothing;  /* no guest did when it was looked */
+    GPtrArray *brought;       /* definitions that guests bring in their metadata */
     GPtrArray *owners;
     GHashTable *by_uuid;      /* uuid -> ApOwner, borrowed */
     Bounds *queues;           /* adapters and usage domains; parallel to owners */
     Bounds *control;          /* adapters and control domains; parallel to owners */
     GHashTable *guests_of;    /* uuid -> GPtrArray of ApGuest, borrowed */
+    GHashTable *users;        /* uuid -> who has it open, "" for nobody; made on demand */
     GHashTable *last_guests;  /* loaded on demand */
     ApNextBoot *next_boot;    /* computed on demand */
     GPtrArray *needs;         /* loaded on demand */
@@ -84,11 +88,33 @@ set_bounds(ApInventory *inventory, guint i)
 }
 
 
+/* Puts the owners in order, once all are there. */
+static void
+settle(ApInventory *inventory)
+{
+    g_ptr_array_sort(inventory->owners, compare_owners);
+    g_free(inventory->queues);
+    g_free(inventory->control);
+    inventory->queues = g_new(Bounds, inventory->owners->len);
+    inventory->control = g_new(Bounds, inventory->owners->len);
+    for (guint i = 0; i < inventory->owners->len; i++)
+        set_bounds(inventory, i);
+}
+
+
+/* Reads the active matrices, unless that was done. */
 static void
 join(ApInventory *inventory)
 {
-    for (guint i = 0; i < inventory->host->mdevs->len; i++) {
-        const ApActiveMdev *mdev = inventory->host->mdevs->pdata[i];
+    ApHost *host = inventory->host;
+
+    if (inventory->joined)
+        return;
+    inventory->joined = TRUE;
+    ap_host_load_mdevs(host);
+    move_problems(host->problems, inventory->problems);
+    for (guint i = 0; i < host->mdevs->len; i++) {
+        const ApActiveMdev *mdev = host->mdevs->pdata[i];
         ApOwner *owner = get_owner(inventory, mdev->uuid);
 
         owner->active = TRUE;
@@ -99,11 +125,26 @@ join(ApInventory *inventory)
 
         get_owner(inventory, definition->uuid)->definition = definition;
     }
-    g_ptr_array_sort(inventory->owners, compare_owners);
-    inventory->queues = g_new(Bounds, inventory->owners->len);
-    inventory->control = g_new(Bounds, inventory->owners->len);
-    for (guint i = 0; i < inventory->owners->len; i++)
-        set_bounds(inventory, i);
+    settle(inventory);
+}
+
+
+/* Joins everything that may hold a queue. The guests are read only if one of them brings a matrix
+ * of its own, since reading them costs the callout more than all else that it does. */
+static void
+complete(ApInventory *inventory)
+{
+    join(inventory);
+    if (!inventory->definitions || inventory->guests_loaded || inventory->brings_nothing)
+        return;
+    inventory->brings_nothing = !ap_guests_bring_matrices(inventory->host->root);
+    if (inventory->brings_nothing || ap_inventory_get_guests(inventory))
+        return;
+    ap_problem_add_hidden(inventory->problems,
+                          g_error_new(AP_ERROR, AP_ERROR_IO,
+                                      "the guests cannot be read, and some bring a matrix with "
+                                      "them"),
+                          AP_PROBLEM_HIDES_HOLDER);
 }
 
 
@@ -127,8 +168,12 @@ ap_inventory_new(ApHost *host,
     inventory->by_uuid = g_hash_table_new(g_str_hash, g_str_equal);
     inventory->guests_of = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                                  (GDestroyNotify)g_ptr_array_unref);
+    inventory->brought =
+        g_ptr_array_new_with_free_func((GDestroyNotify)ap_definition_free);
+    inventory->users = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     move_problems(host->problems, inventory->problems);
-    join(inventory);
+    if (host->mdevs)
+        join(inventory);
     return inventory;
 }
 
@@ -142,6 +187,8 @@ ap_inventory_free(ApInventory *inventory)
     g_ptr_array_unref(inventory->owners);
     g_clear_pointer(&inventory->guests, g_ptr_array_unref);
     g_clear_pointer(&inventory->definitions, g_ptr_array_unref);
+    g_ptr_array_unref(inventory->brought);
+    g_hash_table_unref(inventory->users);
     g_ptr_array_unref(inventory->problems);
     ap_next_boot_free(inventory->next_boot);
     ap_host_free(inventory->host);
@@ -192,9 +239,17 @@ ap_inventory_get_config(ApInventory *inventory)
 }
 
 
+gboolean
+ap_inventory_has_matrices(ApInventory *inventory)
+{
+    return inventory->joined;
+}
+
+
 GPtrArray *
 ap_inventory_get_owners(ApInventory *inventory)
 {
+    complete(inventory);
     return inventory->owners;
 }
 
@@ -222,13 +277,48 @@ set_guest(ApInventory *inventory, const ApGuest *guest)
 }
 
 
+/* A guest's own matrix is made with the uuid of its hostdev. A file of mdevctl's goes before it. */
+static gboolean
+add_brought(ApInventory *inventory, const ApGuest *guest)
+{
+    ApDefinition *definition;
+    ApOwner *owner;
+
+    if (!guest->has_matrix || guest->mdevs->len == 0)
+        return FALSE;
+    owner = get_owner(inventory, guest->mdevs->pdata[0]);
+    if (owner->definition)
+        return FALSE;
+    definition = ap_definition_new(owner->uuid, &guest->matrix, guest->autostart);
+    g_ptr_array_add(inventory->brought, definition);
+    owner->definition = definition;
+    owner->brought_by = guest;
+    return TRUE;
+}
+
+
+static void
+add_all_brought(ApInventory *inventory)
+{
+    gboolean any = FALSE;
+
+    for (guint i = 0; i < inventory->guests->len; i++)
+        any |= add_brought(inventory, inventory->guests->pdata[i]);
+    if (any)
+        settle(inventory);
+}
+
+
 GPtrArray *
 ap_inventory_get_guests(ApInventory *inventory)
 {
     if (inventory->guests_loaded)
         return inventory->guests;
     inventory->guests_loaded = TRUE;
+    join(inventory);
     inventory->guests = inventory->guests_func(inventory->problems, inventory->guests_data);
+    if (inventory->guests && inventory->definitions && !inventory->brings_nothing)
+        add_all_brought(inventory);
     for (guint i = 0; inventory->guests && i < inventory->guests->len; i++)
         set_guest(inventory, inventory->guests->pdata[i]);
     return inventory->guests;
@@ -247,6 +337,33 @@ ap_inventory_get_guests_of(ApInventory *inventory, const char *uuid)
 {
     ap_inventory_get_guests(inventory);
     return g_hash_table_lookup(inventory->guests_of, uuid);
+}
+
+
+const char *
+ap_inventory_get_user(ApInventory *inventory, const char *uuid)
+{
+    char *user = g_hash_table_lookup(inventory->users, uuid);
+
+    if (!user) {
+        user = ap_host_find_user(inventory->host, uuid);
+        if (!user)
+            user = g_strdup("");
+        g_hash_table_insert(inventory->users, g_strdup(uuid), user);
+    }
+    return user[0] != '\0' ? user : NULL;
+}
+
+
+const char *
+ap_inventory_get_foreign_user(ApInventory *inventory, const ApOwner *owner)
+{
+    if (!owner->active || !ap_inventory_get_guests(inventory) ||
+        ap_problem_is_hidden(inventory->problems, AP_PROBLEM_HIDES_HOLDER))
+        return NULL;
+    if (owner->guest && ap_guest_holds(owner->guest, owner->uuid))
+        return NULL;
+    return ap_inventory_get_user(inventory, owner->uuid);
 }
 
 
@@ -323,6 +440,7 @@ ap_inventory_get_problems(ApInventory *inventory)
 const ApOwner *
 ap_inventory_find(ApInventory *inventory, const char *uuid)
 {
+    complete(inventory);
     return g_hash_table_lookup(inventory->by_uuid, uuid);
 }
 
@@ -345,6 +463,7 @@ ap_inventory_find_guest(ApInventory *inventory, const char *name)
 const ApOwner *
 ap_inventory_get_owner_of(ApInventory *inventory, ApApqn apqn)
 {
+    join(inventory);
     if (inventory->by_apqn)
         return inventory->by_apqn[apqn.adapter << 8 | apqn.domain];
     inventory->by_apqn = g_new0(const ApOwner *, 65536);
@@ -381,6 +500,7 @@ ap_inventory_get_used(ApInventory *inventory)
 {
     if (inventory->used)
         return inventory->used;
+    complete(inventory);
     inventory->used = g_new0(ApApqnSet, 1);
     if (!inventory->definitions)
         add_unread_definitions(inventory);
@@ -397,16 +517,17 @@ ap_inventory_get_used(ApInventory *inventory)
 
 
 static void
-foreach_within(ApInventory *inventory, const Bounds *bounds, const Bounds *wanted,
+foreach_within(ApInventory *inventory, Bounds *const *bounds, const Bounds *wanted,
                const char *uuid, ApOverlapFunc func, gpointer data)
 {
     if (ap_mask_is_empty(&wanted->adapters) || ap_mask_is_empty(&wanted->domains))
         return;
+    complete(inventory);
     for (guint i = 0; i < inventory->owners->len; i++) {
         const ApOwner *owner;
 
-        if (!ap_mask_intersects(&bounds[i].adapters, &wanted->adapters) ||
-            !ap_mask_intersects(&bounds[i].domains, &wanted->domains))
+        if (!ap_mask_intersects(&(*bounds)[i].adapters, &wanted->adapters) ||
+            !ap_mask_intersects(&(*bounds)[i].domains, &wanted->domains))
             continue;
         owner = inventory->owners->pdata[i];
         if (g_strcmp0(owner->uuid, uuid) != 0)
@@ -421,7 +542,7 @@ ap_inventory_foreach_overlap(ApInventory *inventory, const ApMask *adapters, con
 {
     Bounds wanted = { *adapters, *domains };
 
-    foreach_within(inventory, inventory->queues, &wanted, uuid, func, data);
+    foreach_within(inventory, &inventory->queues, &wanted, uuid, func, data);
 }
 
 
@@ -431,5 +552,5 @@ ap_inventory_foreach_control(ApInventory *inventory, const ApMask *adapters, con
 {
     Bounds wanted = { *adapters, *domains };
 
-    foreach_within(inventory, inventory->control, &wanted, uuid, func, data);
+    foreach_within(inventory, &inventory->control, &wanted, uuid, func, data);
 }

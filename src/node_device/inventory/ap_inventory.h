@@ -17,6 +17,8 @@
  * @active: whether it is active
  * @live: its matrix while it is active
  * @definition: (nullable): its definition, borrowed from the inventory
+ * @brought_by: (nullable): the guest whose metadata is @definition: there is no file of mdevctl's;
+ *   borrowed
  * @guest: (nullable): the guest that holds it, else one that names it; borrowed; see
  *   ap_inventory_load_guests()
  */
@@ -25,6 +27,7 @@ typedef struct {
     gboolean active;
     ApMatrix live;
     const ApDefinition *definition;
+    const ApGuest *brought_by;
     const ApGuest *guest;
 } ApOwner;
 
@@ -48,6 +51,10 @@ typedef GPtrArray *(*ApGuestsFunc)(GPtrArray *problems, gpointer data);
  * @config: the configuration in force; taken over
  * @guests: loads the guests when they are first asked for
  * @data: for @guests
+ *
+ * The active matrices of a @host that was loaded without them are read when something here asks
+ * for them. What guests bring in their metadata counts like a definition, where definitions are
+ * looked at.
  *
  * Returns: the inventory; the caller frees it with ap_inventory_free().
  */
@@ -98,6 +105,16 @@ const ApConfig *
 ap_inventory_get_config(ApInventory *inventory);
 
 /**
+ * ap_inventory_has_matrices:
+ * @inventory: an inventory
+ *
+ * Returns: whether the active matrices have been read: what the queues alone can answer need not
+ *   pay for it.
+ */
+gboolean
+ap_inventory_has_matrices(ApInventory *inventory);
+
+/**
  * ap_inventory_get_owners:
  * @inventory: an inventory
  *
@@ -136,6 +153,30 @@ ap_inventory_has_guests(ApInventory *inventory);
  */
 GPtrArray *
 ap_inventory_get_guests_of(ApInventory *inventory, const char *uuid);
+
+/**
+ * ap_inventory_get_user:
+ * @inventory: an inventory
+ * @uuid: UUID of an mdev, in lower case
+ *
+ * Looks once for each mdev.
+ *
+ * Returns: (nullable): who has the mdev open, as ap_host_find_user() says it, a guest of libvirt's
+ *   included; borrowed.
+ */
+const char *
+ap_inventory_get_user(ApInventory *inventory, const char *uuid);
+
+/**
+ * ap_inventory_get_foreign_user:
+ * @inventory: an inventory
+ * @owner: one of its mdevs
+ *
+ * Returns: (nullable): who has the mdev open although no guest that the system's libvirt knows
+ *   holds it; NULL if nobody does, or the guests cannot be known; borrowed.
+ */
+const char *
+ap_inventory_get_foreign_user(ApInventory *inventory, const ApOwner *owner);
 
 /**
  * ap_inventory_get_last_guests:

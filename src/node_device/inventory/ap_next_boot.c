@@ -543,8 +543,9 @@ ap_next_boot_load(ApHost *host, GPtrArray *problems)
     read_records(next, problems);
     keep_override_rules(next, rules);
     if (!next->known)
-        ap_problem_add(problems, g_error_new(AP_ERROR, AP_ERROR_MASK, "%s", next->why_unknown),
-                       NULL, FALSE);
+        ap_problem_add_hidden(problems,
+                              g_error_new(AP_ERROR, AP_ERROR_MASK, "%s", next->why_unknown),
+                              AP_PROBLEM_HIDES_BOOT);
     /* That the masks cannot be read is told already. */
     if (!next->has_cmdline && !host->masks_known && host->has_bus && next->rules->len == 0)
         set_unknown(next, g_strdup("neither the masks nor " AP_NEXT_BOOT_CMDLINE

@@ -10,6 +10,9 @@
  * @AP_PROBLEM_HIDES_HOLDER: who has a queue, or is about to
  * @AP_PROBLEM_HIDES_NAMER: which mdev a guest that does not run names
  * @AP_PROBLEM_HIDES_LAST_GUEST: who had a queue last
+ * @AP_PROBLEM_HIDES_MASKS: which queues are the host's
+ * @AP_PROBLEM_HIDES_BOOT: which queues are the host's after the next boot
+ * @AP_PROBLEM_HIDES_GOING: what an mdev holds that is being removed, or made; the queues tell
  * @AP_N_PROBLEM_HIDES: how many there are
  *
  * What can be in a file that cannot be read.
@@ -19,6 +22,9 @@ typedef enum {
     AP_PROBLEM_HIDES_HOLDER,
     AP_PROBLEM_HIDES_NAMER,
     AP_PROBLEM_HIDES_LAST_GUEST,
+    AP_PROBLEM_HIDES_MASKS,
+    AP_PROBLEM_HIDES_BOOT,
+    AP_PROBLEM_HIDES_GOING,
     AP_N_PROBLEM_HIDES,
 } ApProblemHides;
 

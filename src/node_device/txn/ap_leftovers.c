@@ -142,7 +142,7 @@ look_after(Look *look, const ApClaim *claim)
     if (!owner || !owner->active ||
         ap_problem_find(ap_inventory_get_problems(look->inventory), claim->mdev))
         return;
-    if (owner->definition && owner->definition->def->autostart) {
+    if (owner->definition && !owner->brought_by && owner->definition->def->autostart) {
         ap_claim_remove(claim, leftovers->root);
         return;
     }
