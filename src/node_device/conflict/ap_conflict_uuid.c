@@ -9,8 +9,8 @@ void
 ap_judge_uuid(ApJudge *judge)
 {
     const char *uuid = judge->candidate->uuid;
-    const ApOwner *owner = uuid ? ap_inventory_find(judge->inventory, uuid) : NULL;
     g_autofree char *device = NULL;
+    const ApOwner *owner;
     const char *parent;
 
     if (!uuid)
@@ -24,9 +24,11 @@ ap_judge_uuid(ApJudge *judge)
                         g_strdup_printf("give one of them another UUID, or name the parent each "
                                         "time: `mdevctl start -u %s -p " AP_MDEV_PARENT "`",
                                         uuid));
-    /* What is a matrix is no other device. */
-    device = owner && owner->active ? NULL : ap_other_mdev_find(judge->host->root, uuid);
-    if (device)
+    device = ap_other_mdev_find(judge->host->root, uuid);
+    /* What is a matrix is no other device. It is looked for only then: a start need not read all
+     * that are active. */
+    owner = device ? ap_inventory_find(judge->inventory, uuid) : NULL;
+    if (device && !(owner && owner->active))
         ap_judge_report(judge, AP_CODE_UUID_TAKEN, AP_WEIGHT_GRAVE, NULL, NULL,
                         g_strdup_printf("mdev %s is active already, as another type: %s", uuid,
                                         device),
