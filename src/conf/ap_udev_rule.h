@@ -13,7 +13,7 @@
  * @devpath: its path below /sys
  * @properties: "NAME=value" of what the event says, NULL-terminated; without a value: it says
  *   nothing of that name
- * @attributes: likewise of the device's attributes; without a value: it has none of that name
+ * @attributes: "NAME=value" of the device's attributes; without a value: it has none of that name
  *
  * What is in neither list is not known.
  */

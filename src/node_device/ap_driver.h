@@ -32,7 +32,7 @@ ap_outcome_clear(ApOutcome *outcome);
 /**
  * ap_driver_new:
  * @root: the root; must live as long as the driver
- * @kernel: its kernel; likewise
+ * @kernel: its kernel; must live as long, too
  * @guests: loads the guests when they are needed
  * @data: for @guests
  *

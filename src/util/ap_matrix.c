@@ -4,6 +4,7 @@
 
 /* How many APQNs a message names one by one. */
 #define NAMED_MAX 32
+#define NAMED_PER_LINE 8
 
 
 gboolean
@@ -206,10 +207,13 @@ ap_apqn_set_append_rest(const ApApqnSet *set, GString *text)
     ApApqn apqn;
 
     for (guint i = 0; i < NAMED_MAX && ap_apqn_set_next(set, &position, &apqn); i++) {
-        g_autofree char *description = ap_apqn_describe(apqn);
+        g_autofree char *name = ap_apqn_to_string(apqn);
 
-        if (i > 0)
-            g_string_append_printf(text, "\n  %s likewise", description);
+        if (i == 0)
+            continue;
+        if (i % NAMED_PER_LINE == 1)
+            g_string_append(text, i == 1 ? "\n  also " : ",\n       ");
+        g_string_append_printf(text, "%s%s", i % NAMED_PER_LINE == 1 ? "" : ", ", name);
     }
     if (total > NAMED_MAX)
         append_rectangle(set, total - NAMED_MAX, text);

@@ -184,8 +184,8 @@ ap_apqn_set_next(const ApApqnSet *set, guint *position, ApApqn *ret_apqn);
  * @set: a set
  * @text: a message that names the first APQN of @set already
  *
- * Appends the other APQNs, a line each with "likewise", up to the 32nd; then how many more there
- * are, and the rectangle that they all lie in.
+ * Appends the other APQNs up to the 32nd, in hexadecimal; then how many more there are, and the
+ * rectangle that they all lie in.
  */
 void
 ap_apqn_set_append_rest(const ApApqnSet *set, GString *text);

@@ -29,8 +29,8 @@ typedef struct {
  * @mode: (nullable): "cca", "ep11" or "accel"; static
  * @generation: 8 of a CEX8; -1 where unknown
  * @online: 1, 0, or -1 where unknown
- * @configured: likewise
- * @checkstopped: likewise
+ * @configured: 1, 0, or -1 where unknown
+ * @checkstopped: 1, 0, or -1 where unknown
  */
 typedef struct {
     guint adapter;
@@ -49,7 +49,7 @@ typedef struct {
  * @status: (nullable): as lszcrypt prints it: vfio_ap's "unassigned", "assigned", "in use"; else
  *   "online", "offline", "deconfig", "chkstop"
  * @configured: 1, 0, or -1 where unknown
- * @checkstopped: likewise
+ * @checkstopped: 1, 0, or -1 where unknown
  */
 typedef struct {
     ApApqn apqn;

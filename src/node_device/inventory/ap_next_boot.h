@@ -26,7 +26,7 @@ extern const char *const ap_next_boot_initrd_dirs[];
  * @apmask: adapters of the host's own drivers
  * @aqmask: their domains
  * @apmask_by: (nullable): the file that sets @apmask last; NULL: the kernel itself
- * @aqmask_by: (nullable): likewise
+ * @aqmask_by: (nullable): the file that sets @aqmask last; NULL: the kernel itself
  * @because: (nullable): why it may come like this though the files mean something else; NULL for
  *   what they mean
  * @mend: (nullable): what to do against that

@@ -30,7 +30,7 @@ ap_txn_check_closed(const ApRoot *root, GError **error);
 /**
  * ap_txn_new:
  * @root: the root; must live as long as the transaction
- * @kernel: its kernel; likewise
+ * @kernel: its kernel; must live as long, too
  * @verb: what is done, for messages
  *
  * Returns: a transaction without steps; the caller frees it with ap_txn_free().
