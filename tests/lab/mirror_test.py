@@ -147,7 +147,7 @@ class Mirror:
         archive = "debian-security" if name.endswith("-security") else "debian"
         return self.top / archive / "dists" / name
 
-    def publish(self, name, version, codename=None, key="good", names=NAMES):
+    def publish(self, name, version, *, codename=None, key="good", names=NAMES, until=None):
         """The suite @name, which has the packages in that version."""
         dist = self.dist(name)
         binary = dist / "main/binary-s390x"
@@ -158,6 +158,8 @@ class Mirror:
                    "Components: main\nDate: Sat, 01 Jan 2022 00:00:00 UTC\nSHA256:\n"
                    f" {hashlib.sha256(text.encode()).hexdigest()} {len(text)} "
                    "main/binary-s390x/Packages\n")
+        if until:
+            release = f"Valid-Until: {until}\n{release}"
         (dist / "Release").write_text(release, encoding="ascii")
         (dist / "InRelease").write_bytes(self.keys.sign(release, key) if key else release.encode())
         if not key:
@@ -236,7 +238,7 @@ class Whole(Base):
 
     def test_by_its_code_name_where_that_is_whole(self):
         self.mirror.publish("trixie", "2")
-        self.mirror.publish("stable", "1", "trixie")
+        self.mirror.publish("stable", "1", codename="trixie")
         self.assert_version("2")
         self.assertFalse([path for _verb, path in self.mirror.asked if "dists/stable" in path])
 
@@ -278,7 +280,7 @@ class Whole(Base):
 
     def test_what_is_needed_later_comes_from_the_same_view(self):
         self.mirror.publish("trixie", "2")
-        self.mirror.publish("stable", "1", "trixie")
+        self.mirror.publish("stable", "1", codename="trixie")
         self.mirror.faults.append(("two_2", status(404)))
         alone = apt.Want(("one",), "one of them")
         suite = self.suite()
@@ -294,7 +296,7 @@ class Faults(Base):
     def setUp(self):
         super().setUp()
         self.mirror.publish("trixie", "2")
-        self.mirror.publish("stable", "1", "trixie")
+        self.mirror.publish("stable", "1", codename="trixie")
 
     def test_a_file_is_missing(self):
         self.mirror.faults.append(("two_2", status(404)))
@@ -359,6 +361,15 @@ class Faults(Base):
         self.mirror.publish("trixie", "2", key="bad")
         self.assert_version("1")
 
+    def test_a_release_file_that_has_expired(self):
+        self.mirror.publish("trixie", "2", until="Sat, 08 Jan 2022 00:00:00 UTC")
+        # As apt has it where nobody says otherwise.
+        lines = [*apt.acquire_settings(), 'Acquire::Check-Date "true";',
+                 'Acquire::Check-Valid-Until "true";']
+        with unittest.mock.patch.object(apt, "acquire_settings", lambda: lines):
+            self.assert_version("1")
+        self.assertRegex(self.said.getvalue(), "not from trixie of .*: Release file .* is expired")
+
     def test_the_name_stands_for_another_suite(self):
         self.mirror.publish("trixie", "2", codename="forky")
         self.assert_version("1")
@@ -418,17 +429,17 @@ class Refused(Base):
 
     def test_the_files_are_named(self):
         self.mirror.publish("trixie", "2")
-        self.mirror.publish("stable", "1", "trixie")
+        self.mirror.publish("stable", "1", codename="trixie")
         self.mirror.faults += [("two_2", status(404)), ("one_1", status(404))]
         self.assert_refused("two_2_s390x.deb: 404", "one_1_s390x.deb: 404", "needed of trixie")
 
     def test_an_alias_that_is_another_suite_does_not_count(self):
-        self.mirror.publish("stable", "1", "forky")
+        self.mirror.publish("stable", "1", codename="forky")
         self.assert_refused("stable of .*: it is not trixie")
 
     def test_nothing_that_is_not_signed(self):
         self.mirror.publish("trixie", "2", key=None)
-        self.mirror.publish("stable", "1", "trixie", key="bad")
+        self.mirror.publish("stable", "1", codename="trixie", key="bad")
         self.assert_refused("trixie of ", "stable of ")
         self.assertFalse([path for _verb, path in self.mirror.asked if "pool" in path])
 

@@ -280,10 +280,12 @@ class Place:
 
 
 def _failures(text):
-    """What apt said of the files that it did not get; else its last words."""
+    """What apt said of the files that it did not get; else its other errors or last words."""
     failed = FAILED.findall(text)
     if not failed:
-        return common.tail(text)
+        lines = [line for line in text.splitlines() if NO_ANSWER.search(line)]
+        errors = re.findall("^E: (.*)$", text, re.M) + [line for line in lines if line[:2] != "E:"]
+        return "\n    ".join(errors) or common.tail(text)
     return _list_files({uri.split("/")[-1]: reason for uri, reason in failed})
 
 
