@@ -72,7 +72,10 @@ class InputTest(WorldTest):
         for name, (text, told) in BAD_INPUT.items():
             for event, action in CHANGES[:1] if len(text) > 1000 else CHANGES:
                 with self.subTest(name, event=event, action=action):
+                    self.host.reset()
                     self.host.activate(B, [1], [4])
+                    if action == "modify":
+                        self.host.define(B, [1], [4])
                     result = call(event, action, B, text, release=False)
                     self.assert_refused(result, told)
                     self.assert_free()

@@ -110,29 +110,6 @@ ERRNOS = {
 MEMORY = {"brk", "mmap", "mprotect", "mremap", "munmap"}
 
 
-# What is wrong now and not mended yet, by the beginning of a scenario's name. It is told, and does
-# not fail the test. Whoever mends it removes it here.
-UNREAD_DEFINITION = "a definition that cannot be read is a warning"
-KNOWN_WRONG = {
-    "define what another gets at boot": UNREAD_DEFINITION,
-    "let start at boot what another gets": UNREAD_DEFINITION,
-    "define what a guest names": UNREAD_DEFINITION,
-    "no: let start at boot what another has": UNREAD_DEFINITION,
-    "no: define what another has": UNREAD_DEFINITION,
-    "stop what a guest has": "guests that cannot be listed have no matrix",
-    "hook: reconnect": "without memory it ends by a signal",
-    "hook: started": "without memory it ends by a signal",
-    "hook: prepare": "input that cannot be read is a guest without AP",
-    "hook: release": "the claim goes also when the matrix could not be removed",
-    "hook: no: ": "input and holders that cannot be read are no reason for a no",
-}
-
-
-def describe_known(name):
-    """Why a scenario may go wrong; None if it may not."""
-    return next((why for begin, why in KNOWN_WRONG.items() if name.startswith(begin)), None)
-
-
 class Point:
     """One system call of a run, and an error number."""
 
