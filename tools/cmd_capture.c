@@ -429,7 +429,7 @@ const Cmd cmd_capture = {
     .summary = "Copy what virt-ap reads of this host",
     .description = "Copies masks, cards, queues, matrices, definitions and the configuration to "
                    "DIR, which must not exist. Of domain XML it keeps name, uuid, type, os type, "
-                   "cpu, mdev hostdevs and our metadata, no more: the rest can hold passwords; of "
+                   "cpu, mdev hostdevs and our metadata alone: the rest can hold passwords; of "
                    "programs and other people's configuration what `virt-ap doctor` wants to "
                    "know.",
     .min_args = 1,

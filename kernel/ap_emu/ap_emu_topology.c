@@ -45,7 +45,7 @@ static void domain_forget_queues(unsigned int apqi)
 		queue_forget(&ap_emu.queue[apid][apqi]);
 }
 
-/* A queue that is taken away or breaks loses its interrupt; vfio_ap enables it anew (AQIC). */
+/* A queue that is taken away or breaks loses its interrupt; vfio_ap enables it again (AQIC). */
 static void adapter_disable_irqs(unsigned int apid)
 {
 	unsigned int apqi;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What GKeyFile lets pass in the configuration file without a word, and a policy must not. */
+/* What GKeyFile silently accepts in the configuration file, and a policy must not. */
 #pragma once
 
 #include <glib.h>

@@ -145,8 +145,8 @@ ap_domain_def_is_ap_feature(const ApDomainDef *def, const ApDomainFeature *featu
  * ap_domain_def_get_view:
  * @def: a guest
  *
- * A named CPU model has what the document asks for and no more; any other CPU has what the host
- * has, unless the document switches it off.
+ * A named CPU model has only what the document asks for; any other CPU has what the host has,
+ * unless the document switches it off.
  *
  * Returns: what keeps it from its queues.
  */

@@ -48,7 +48,7 @@ qemu_ap_guest_check(ApInventory *inventory, const ApDomainDef *def, const ApGues
  * @def: a guest's live definition, which libvirt has taken
  * @phases: AP_PHASE_BIT() of each phase
  *
- * Likewise, without what libvirt itself has judged.
+ * The same, without what libvirt itself has judged.
  *
  * Returns: (element-type ApFinding): everything that is found, settled; the caller unrefs it.
  */

@@ -52,7 +52,7 @@ static const char *const bad[][2] = {
     { "[severity]\nin-use=reject\nin-use=warn\n", "[severity] in-use: stands in line 2" },
     { "[lock]\ntimeout=5\ntimeout=6\n", "[lock] timeout: stands" },
     { "[pool p]\nguests[de]=web\n", "[pool p] guests[de]: unknown key" },
-    /* One name without a word. */
+    /* Taken for one name, silently. */
     { "[pool p]\nguests = a, b\n", "[pool p] guests: 'a, b': names are separated by semicolons" },
     { "[pool p]\nguests = a; b, c\n", "names are separated by semicolons" },
     { "[pool p]\nguests = web # the web server\n", "a comment has a line of its own" },

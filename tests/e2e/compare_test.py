@@ -2,7 +2,7 @@
 """The simulated kernel does what the real one does: kernel/selftest/compare.py on both.
 
 Short goes with the other tests in the lab. Long is `./dev test --suite long`: 20,000 operations,
-on several topologies, each booted anew, of both of the lab's kernels."""
+on several topologies, each freshly booted, of both of the lab's kernels."""
 
 import os
 import re

@@ -54,7 +54,7 @@ def _empty(path):
 
 
 class Host:
-    """The tree below @root; made anew by each reset()."""
+    """The tree below @root; made again by each reset()."""
 
     def __init__(self, root="/"):
         self.root = pathlib.Path(root)

@@ -34,7 +34,7 @@ def from_json(text):
 
 def _fetched(version):
     try:
-        # With the C library that it needs, and no more.
+        # With the C library that it needs, nothing else.
         root = debian.unpack(RELEASES[version], ["mdevctl", "libc6", "libgcc-s1"], "mdevctl",
                              depends=False)
     except (OSError, debian.LabError) as error:

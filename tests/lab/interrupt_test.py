@@ -45,7 +45,7 @@ class Interrupt(unittest.TestCase):
         self.env = {**os.environ, "XDG_CACHE_HOME": str(self.home), "LC_ALL": "C"}
 
     def link(self, *names, without=()):
-        """What the cache has, without what is to be made anew."""
+        """What the cache has, without what is to be made again."""
         for path in CACHE.iterdir():
             if path.is_dir() and path.name.split("-")[0] in names:
                 shutil.copytree(path, self.cache / path.name, copy_function=os.link, symlinks=True,
@@ -92,7 +92,7 @@ class Interrupt(unittest.TestCase):
     def test_in_the_kernel_build(self):
         self.link("apt")
         self.interrupt("kernel", at="building the kernel", then=self.wait_for_a_compiler)
-        # So the next call begins anew.
+        # So the next call begins again.
         self.assertEqual([path.name for path in self.cache.glob("kernel-*") if path.is_dir()], [])
 
     def test_in_the_boot(self):

@@ -376,6 +376,30 @@ def check_rooms(tree):
         yield "docs/draw_rooms.py", 1, "the includes changed: draw docs/rooms.svg again"
 
 
+# Words and turns that a tired reader stumbles over; what to say instead.
+STUMBLES = {
+    r"\banew\b": "again",
+    r"\blikewise\b": "the same, in full",
+    r"\b(?:up|where)on which\b|\bwhereupon\b|\bthere(?:of|upon)\b": "a sentence of its own",
+    r"\bno more(?=[.,:;)])": "only, alone, nothing else",
+    r"\bwithout a word\b": "silently",
+    r"\bpass(?:es)? by it\b": "goes through it",
+    r"\bis to do or nothing\b": "all of it or none",
+    r"(?-i:\bOf [a-z]+(?: [a-z]+)? counts\b)": "subject, verb, object",
+}
+SPOKEN = (".c", ".h", ".py", ".sh", ".in", ".md", ".rst")
+
+
+def check_prose(tree):
+    """Documents, messages and comments are plain English."""
+    for name, text in tree.under([""], *SPOKEN):
+        if name.startswith("tests/lint/"):
+            continue
+        for pattern, better in STUMBLES.items():
+            for line, found in lines_matching(text, f"(?i:{pattern})"):
+                yield name, line, f"'{found}': wanted {better}"
+
+
 # Programs that a message may send people to.
 PROGRAMS = {"apparmor_parser", "ausearch", "echo", "chzdev", "cat", "driverctl", "git", "journalctl", "kill", "ln", "ls", "lscss", "lszcrypt", "lszdev",
             "mdevctl", "modprobe", "mount", "mv", "rm", "systemctl", "udevadm", "virsh", "virt-xml"}
@@ -435,7 +459,7 @@ RULES = {"numbers": check_numbers, "goto": check_goto, "leftovers": check_leftov
          "licence": check_licence, "docs": check_docs, "layers": check_layers,
          "format": check_format, "places": check_places, "codes": check_codes,
          "hints": check_hints, "rules": check_rules, "printers": check_printers,
-         "rooms": check_rooms}
+         "rooms": check_rooms, "prose": check_prose}
 
 
 def lint(top, rules=tuple(RULES)):

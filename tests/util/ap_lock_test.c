@@ -234,7 +234,7 @@ test_no_file(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     g_assert_cmpint(mkdir(fixture->lock, 0755), ==, 0);
     g_assert_cmpint(mkdir(inner, 0755), ==, 0);
     assert_taken(fixture);
-    /* A full directory is out of the way, and no more. */
+    /* A full directory is only out of the way. */
     dir = g_dir_open(fixture->dir, 0, NULL);
     name = g_dir_read_name(dir);
     g_assert_true(g_str_has_prefix(name, "s390apconfig.lock.stale."));

@@ -46,7 +46,7 @@ struct session {
     int sock, in, out, err;     /* -1 once closed */
     pid_t child;
     int status, exited, exit_sent, stdin_ended;
-    uint32_t owed;              /* stdin that the child took, not yet granted anew */
+    uint32_t owed;              /* stdin that the child took, not yet granted again */
     struct buffer to_child, to_peer, from_peer;
 };
 

@@ -2,7 +2,7 @@
 """The lab's root: Debian 13 packages for s390x as a read-only image, without root rights.
 
 No maintainer script runs (that would need emulation of each). What they would have done and the
-lab needs is done here, and no more; README.rst lists it, with the lab's own changes.
+lab needs is done here, nothing else; README.rst lists it, with the lab's own changes.
 """
 
 import os

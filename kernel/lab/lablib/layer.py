@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The second, small layer of the root: modules, topology, agent, the project.
 
-It is made anew at each `up`, in about a second, so that a change of our code does not touch the
+Each `up` makes it again, in about a second, so that a change of our code does not touch the
 base image.
 """
 

@@ -235,7 +235,7 @@ class Qmp:
 class Guard:
     """Starts QEMU so that it ends when we do, in whatever way, until keep() is called.
 
-    A process between us and QEMU holds a pipe: its end without a word is our end.
+    A process between us and QEMU holds a pipe: when it ends, we end.
     """
 
     def __init__(self, argv, log, descriptors):

@@ -318,7 +318,7 @@ open_session(Session *session, GError **error)
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "'%s' is not a UUID", printable);
         return FALSE;
     }
-    /* What stands under another parent can be removed, no more. */
+    /* A definition below another parent can only be removed. */
     if (needs_definition(call) && strcmp(call->parent, AP_MDEV_PARENT) != 0) {
         g_autofree char *printable = ap_text_printable(call->parent);
 

@@ -77,7 +77,7 @@ forgive_held(GPtrArray *findings)
 }
 
 
-/* mdevctl is about to write the definition anew: what stood there before does not count. */
+/* mdevctl is about to write the definition: what it said before does not count. */
 static void
 forgive_replaced(const ApRoot *root, const char *uuid, GPtrArray *findings)
 {

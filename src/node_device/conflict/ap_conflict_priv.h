@@ -30,7 +30,7 @@ void
 ap_judge_report(ApJudge *judge, ApCode code, ApWeight weight, const ApApqnSet *apqns,
                 const ApOwner *other, char *message, char *hint);
 
-/* Likewise, with the other side's mdev and guest given one by one. */
+/* The same, with the other side's mdev and guest given one by one. */
 void
 ap_judge_report_other(ApJudge *judge, ApCode code, ApWeight weight, const ApApqnSet *apqns,
                       const char *other_mdev, const ApGuest *other_guest, char *message,

@@ -289,7 +289,7 @@ add_both_ways(ApJudge *judge, const ApMatrix *other, ApApqnSet *forward, ApApqnS
 }
 
 
-/* Of another mdev counts what it holds and what it is defined to hold. */
+/* Another mdev is judged by what it holds and by what it is defined to hold. */
 static void
 control_with(const ApOwner *owner, gpointer data)
 {

@@ -61,7 +61,7 @@ ap_doctor_check_hook(ApDoctor *doctor)
     if (path && ap_doctor_is_program(doctor, path))
         ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "libvirt's hook is %s", path);
     else if (path)
-        ap_doctor_add(doctor, AP_DOCTOR_FAULT, "install libvirt-ap anew",
+        ap_doctor_add(doctor, AP_DOCTOR_FAULT, "install libvirt-ap again",
                       "%s leads to no program: libvirt passes over it", path);
     else if (ap_doctor_need(doctor, AP_DOCTOR_HOOKS))
         ap_doctor_add(doctor, AP_DOCTOR_FAULT,

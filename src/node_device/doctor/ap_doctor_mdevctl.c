@@ -127,7 +127,7 @@ ap_doctor_check_mdevctl(ApDoctor *doctor)
         return;
     }
     if (!old && !ap_root_exists(doctor->root, AP_DOCTOR_NOTIFIERS)) {
-        ap_doctor_add(doctor, AP_DOCTOR_FAULT, "install the package mdevctl anew",
+        ap_doctor_add(doctor, AP_DOCTOR_FAULT, "install the package mdevctl again",
                       "there is neither " AP_DOCTOR_NOTIFIERS " nor " AP_DOCTOR_OLD_NOTIFIERS
                       ": mdevctl refuses all work");
         return;
@@ -226,7 +226,7 @@ ap_doctor_check_autostart(ApDoctor *doctor)
     program = rule ? find_started_program(rule) : NULL;
     if (!program) {
         if (rule || ap_doctor_need(doctor, "/etc/udev/rules.d"))
-            add_no_autostart(doctor, "install the package mdevctl anew",
+            add_no_autostart(doctor, "install the package mdevctl again",
                              "mdevctl's udev rule " AP_DOCTOR_MDEVCTL_RULE " is missing or masked");
         return;
     }
@@ -269,7 +269,7 @@ ap_doctor_check_callout(ApDoctor *doctor)
     }
     target = ap_root_read_target(doctor->root, ours->path);
     if (!ours->takes_ap) {
-        ap_doctor_add(doctor, AP_DOCTOR_FAULT, "install libvirt-ap anew",
+        ap_doctor_add(doctor, AP_DOCTOR_FAULT, "install libvirt-ap again",
                       "%s leads to no program: mdevctl passes over it, and says yes to everything",
                       ours->path);
         return;
@@ -281,7 +281,7 @@ ap_doctor_check_callout(ApDoctor *doctor)
         ap_doctor_add(doctor, AP_DOCTOR_FAULT, "install libvirt-ap again",
                       "%s is missing: every change of a matrix is refused", judge);
     else if (guests && guests[0] == '/' && !ap_doctor_is_program(doctor, guests))
-        ap_doctor_add(doctor, AP_DOCTOR_WARN, "install libvirt-ap anew",
+        ap_doctor_add(doctor, AP_DOCTOR_WARN, "install libvirt-ap again",
                       "%s is missing: a refusal cannot name the guest", guests);
     else
         ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "mdevctl finds %s", ours->path);

@@ -35,7 +35,7 @@ ap_doctor_check_boot_unit(ApDoctor *doctor)
     if (!ap_doctor_need(doctor, AP_DOCTOR_UNITS))
         return;
     if (!installed)
-        ap_doctor_add(doctor, AP_DOCTOR_FAULT, "install libvirt-ap anew",
+        ap_doctor_add(doctor, AP_DOCTOR_FAULT, "install libvirt-ap again",
                       AP_DOCTOR_BOOT_UNIT " is not installed");
     else if (!ap_doctor_has_boot_unit(doctor))
         ap_doctor_add(doctor, AP_DOCTOR_FAULT, "`systemctl enable " AP_DOCTOR_BOOT_UNIT "`",

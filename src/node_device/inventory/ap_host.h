@@ -158,7 +158,7 @@ ap_host_load(const ApRoot *root);
  * ap_host_load_without_mdevs:
  * @root: the root; must live as long as the host
  *
- * Likewise, but the active matrices are only read when they are asked for.
+ * The same, but the active matrices are only read when they are asked for.
  *
  * Returns: the host; the caller frees it with ap_host_free().
  */

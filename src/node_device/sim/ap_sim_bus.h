@@ -42,7 +42,7 @@ ap_sim_reset_queues(ApSimState *state, const ApMask *adapters, const ApMask *dom
  * @state: a state
  * @mdev: one of its mdevs
  *
- * Makes anew what adapters and domains of @mdev a guest has.
+ * Computes again what adapters and domains of @mdev a guest has.
  */
 void
 ap_sim_filter(ApSimState *state, ApSimMdev *mdev);
@@ -52,7 +52,7 @@ ap_sim_filter(ApSimState *state, ApSimMdev *mdev);
  * @state: a state
  * @mdev: one of its mdevs
  *
- * Makes anew what control domains of @mdev a guest has.
+ * Computes again what control domains of @mdev a guest has.
  */
 void
 ap_sim_filter_control(ApSimState *state, ApSimMdev *mdev);
