@@ -42,11 +42,52 @@ ap_mdev_attr_is_known(const char *name)
 }
 
 
+/* What nearly every definition is made of, "assign_domain" "71": tens of thousands of definitions
+ * have hundreds of them. */
+static ApMdevAttr shared_attrs[G_N_ELEMENTS(bit_attrs)][AP_ID_MAX + 1];
+
+
+static gpointer
+make_shared_attrs(gpointer data)
+{
+    (void)data;
+    for (guint i = 0; i < G_N_ELEMENTS(bit_attrs); i++) {
+        for (guint id = 0; id <= AP_ID_MAX; id++)
+            shared_attrs[i][id] =
+                (ApMdevAttr){ (char *)bit_attrs[i].name, g_strdup_printf("%u", id) };
+    }
+    return shared_attrs;
+}
+
+
+/* The shared attribute of this name and value, NULL if there is none. */
+static ApMdevAttr *
+find_shared(const char *name, const char *value)
+{
+    static GOnce once = G_ONCE_INIT;
+    guint id = 0;
+    gsize n = 0;
+
+    for (; g_ascii_isdigit(value[n]) && n < 4; n++)
+        id = 10 * id + g_ascii_digit_value(value[n]);
+    if (n == 0 || value[n] != '\0' || id > AP_ID_MAX || (value[0] == '0' && n > 1))
+        return NULL;
+    g_once(&once, make_shared_attrs, NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(bit_attrs); i++) {
+        if (strcmp(name, bit_attrs[i].name) == 0)
+            return &shared_attrs[i][id];
+    }
+    return NULL;
+}
+
+
 static void
 attr_free(gpointer data)
 {
     ApMdevAttr *attr = data;
 
+    if (attr >= shared_attrs[0] && attr < shared_attrs[G_N_ELEMENTS(bit_attrs)])
+        return;
     g_free(attr->name);
     g_free(attr->value);
     g_free(attr);
@@ -80,10 +121,13 @@ ap_mdev_def_free(ApMdevDef *def)
 void
 ap_mdev_def_add_attr(ApMdevDef *def, const char *name, const char *value)
 {
-    ApMdevAttr *attr = g_new0(ApMdevAttr, 1);
+    ApMdevAttr *attr = find_shared(name, value);
 
-    attr->name = g_strdup(name);
-    attr->value = g_strdup(value);
+    if (!attr) {
+        attr = g_new0(ApMdevAttr, 1);
+        attr->name = g_strdup(name);
+        attr->value = g_strdup(value);
+    }
     g_ptr_array_add(def->attrs, attr);
 }
 

@@ -11,6 +11,8 @@
  * ApMdevAttr:
  * @name: name of a sysfs attribute of the mdev
  * @value: what is written to it
+ *
+ * Never changed: definitions share those that nearly all of them have.
  */
 typedef struct {
     char *name;

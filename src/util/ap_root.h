@@ -8,9 +8,10 @@
 
 /* Limits for ap_root_read(), in bytes. */
 #define AP_ROOT_ATTRIBUTE_MAX 4096                /* a sysfs attribute: one page */
-#define AP_ROOT_SMALL_MAX (1024 * 1024)           /* definitions, rules, configuration */
+#define AP_ROOT_DEFINITION_MAX (256 * 1024)       /* all ids there are take 60 KiB */
+#define AP_ROOT_SMALL_MAX (1024 * 1024)           /* rules, configuration */
 #define AP_ROOT_XML_MAX (8 * 1024 * 1024)         /* libvirt's: it takes 4 MiB, REMOTE_STRING_MAX */
-#define AP_ROOT_LARGE_MAX (64 * 1024 * 1024)      /* journal, last guests */
+#define AP_ROOT_LARGE_MAX (64 * 1024 * 1024)      /* journal; a program that is only searched */
 
 typedef struct _ApRoot ApRoot;
 typedef struct _ApDir ApDir;

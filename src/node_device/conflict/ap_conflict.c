@@ -394,9 +394,8 @@ judge_bus(ApJudge *judge)
 }
 
 
-/* What concerns the host and not the matrix. */
-static void
-judge_surroundings(ApJudge *judge)
+void
+ap_judge_surroundings(ApJudge *judge)
 {
     judge_bus(judge);
     ap_judge_binding(judge);
@@ -404,9 +403,9 @@ judge_surroundings(ApJudge *judge)
 }
 
 
-static ApJudge
-make_judge(ApInventory *inventory, const ApCandidate *candidate, ApPhase phase,
-           GPtrArray *findings)
+ApJudge
+ap_judge_make(ApInventory *inventory, const ApCandidate *candidate, ApPhase phase,
+              GPtrArray *findings)
 {
     return (ApJudge){
         .inventory = inventory,
@@ -450,12 +449,12 @@ judge_gift(ApJudge *judge)
 }
 
 
-static void
-judge_phases(ApInventory *inventory, const ApCandidate *candidate, guint phases, gboolean audit,
-             GPtrArray *findings)
+void
+ap_judge_phases(ApInventory *inventory, const ApCandidate *candidate, guint phases,
+                gboolean audit, GPtrArray *findings)
 {
     for (guint phase = 0; phase < AP_N_PHASES; phase++) {
-        ApJudge judge = make_judge(inventory, candidate, phase, findings);
+        ApJudge judge = ap_judge_make(inventory, candidate, phase, findings);
 
         judge.audit = audit;
         if (!(phases & AP_PHASE_BIT(phase)))
@@ -469,7 +468,7 @@ judge_phases(ApInventory *inventory, const ApCandidate *candidate, guint phases,
         else
             judge_gift(&judge);
         if (!audit)
-            judge_surroundings(&judge);
+            ap_judge_surroundings(&judge);
     }
 }
 
@@ -479,7 +478,7 @@ ap_conflict_check(ApInventory *inventory, const ApCandidate *candidate, guint ph
 {
     GPtrArray *findings = ap_finding_list_new();
 
-    judge_phases(inventory, candidate, phases, FALSE, findings);
+    ap_judge_phases(inventory, candidate, phases, FALSE, findings);
     ap_finding_list_settle(findings);
     return findings;
 }
@@ -502,11 +501,9 @@ ap_candidate_of_owner(const ApOwner *owner, guint phases, guint *ret_natural)
 }
 
 
-/* An mdev that a guest names, as the inventory knows it, or as the guest brings it with it; FALSE
- * if neither. */
-static gboolean
-get_named_mdev(ApInventory *inventory, const ApGuest *guest, const char *uuid, guint phases,
-               ApCandidate *ret_candidate, guint *ret_phases)
+gboolean
+ap_judge_named_mdev(ApInventory *inventory, const ApGuest *guest, const char *uuid, guint phases,
+                    ApCandidate *ret_candidate, guint *ret_phases)
 {
     const ApOwner *owner = ap_inventory_find(inventory, uuid);
     /* What the guest itself brings now counts, not what its definition brought. */
@@ -549,15 +546,14 @@ judge_unknown_mdev(ApJudge *judge)
 }
 
 
-/* What of a guest is no question of a matrix. */
-static void
-judge_guest_itself(ApInventory *inventory, const ApGuest *guest, gboolean audit,
-                   GPtrArray *findings)
+void
+ap_judge_guest_itself(ApInventory *inventory, const ApGuest *guest, gboolean audit,
+                      GPtrArray *findings)
 {
     for (guint i = 0; i < guest->mdevs->len; i++) {
         const char *uuid = guest->mdevs->pdata[i];
         ApCandidate candidate = { .uuid = uuid, .guest = guest };
-        ApJudge judge = make_judge(inventory, &candidate, AP_PHASE_GUEST, findings);
+        ApJudge judge = ap_judge_make(inventory, &candidate, AP_PHASE_GUEST, findings);
 
         judge.audit = audit;
         if (i == 1)
@@ -572,19 +568,18 @@ judge_guest_itself(ApInventory *inventory, const ApGuest *guest, gboolean audit,
 
 
 static void
-judge_guest(ApInventory *inventory, const ApGuest *guest, guint phases, gboolean audit,
-            GPtrArray *findings)
+judge_guest(ApInventory *inventory, const ApGuest *guest, guint phases, GPtrArray *findings)
 {
     for (guint i = 0; i < guest->mdevs->len; i++) {
         ApCandidate candidate;
         guint applying;
 
-        if (get_named_mdev(inventory, guest, guest->mdevs->pdata[i], phases, &candidate,
-                           &applying))
-            judge_phases(inventory, &candidate, applying, audit, findings);
+        if (ap_judge_named_mdev(inventory, guest, guest->mdevs->pdata[i], phases, &candidate,
+                                &applying))
+            ap_judge_phases(inventory, &candidate, applying, FALSE, findings);
     }
     if (phases == 0 || phases & AP_PHASE_BIT(AP_PHASE_GUEST))
-        judge_guest_itself(inventory, guest, audit, findings);
+        ap_judge_guest_itself(inventory, guest, FALSE, findings);
 }
 
 
@@ -593,82 +588,7 @@ ap_conflict_check_guest(ApInventory *inventory, const ApGuest *guest, guint phas
 {
     GPtrArray *findings = ap_finding_list_new();
 
-    judge_guest(inventory, guest, phases, FALSE, findings);
-    ap_finding_list_settle(findings);
-    return findings;
-}
-
-
-static void
-audit_owner(ApInventory *inventory, const ApOwner *owner, GPtrArray *findings)
-{
-    const ApHost *host = ap_inventory_get_host(inventory);
-    ApCandidate candidate = { .uuid = owner->uuid };
-    guint phases = AP_PHASE_BIT(AP_PHASE_DEFINE);
-
-    if (owner->active) {
-        candidate.active = TRUE;
-        candidate.matrix = owner->live;
-        judge_phases(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_LIVE), TRUE, findings);
-    } else if (host->has_bus && host->has_vfio_ap) {
-        phases |= AP_PHASE_BIT(AP_PHASE_START);
-    }
-    if (!owner->definition)
-        return;
-    candidate = (ApCandidate){ .uuid = owner->uuid, .def = owner->definition->def };
-    judge_phases(inventory, &candidate, phases, TRUE, findings);
-}
-
-
-static void
-swap_strings(char **a, char **b)
-{
-    char *swap = *a;
-
-    *a = *b;
-    *b = swap;
-}
-
-
-/* Both sides of a pair are judged: the smaller uuid, and of two guests on one mdev the smaller
- * name, is the one that is reported. */
-static void
-normalize_for_audit(ApFinding *finding)
-{
-    int order = g_strcmp0(finding->mdev, finding->other_mdev);
-
-    finding->phase = AP_PHASE_AUDIT;
-    if (!finding->mdev || !finding->other_mdev)
-        return;
-    if (order == 0)
-        order = g_strcmp0(finding->guest, finding->other_guest);
-    if (order <= 0)
-        return;
-    swap_strings(&finding->mdev, &finding->other_mdev);
-    swap_strings(&finding->guest, &finding->other_guest);
-    swap_strings(&finding->guest_state, &finding->other_guest_state);
-}
-
-
-GPtrArray *
-ap_conflict_audit(ApInventory *inventory)
-{
-    GPtrArray *findings = ap_finding_list_new();
-    GPtrArray *guests = ap_inventory_get_guests(inventory);
-    GPtrArray *owners = ap_inventory_get_owners(inventory);
-    ApCandidate nobody = { 0 };
-    ApJudge surroundings = make_judge(inventory, &nobody, AP_PHASE_DEFINE, findings);
-
-    /* What cannot be read of it is told, too. */
-    ap_inventory_get_next_boot(inventory);
-    surroundings.audit = TRUE;
-    for (guint i = 0; i < owners->len; i++)
-        audit_owner(inventory, owners->pdata[i], findings);
-    for (guint i = 0; guests && i < guests->len; i++)
-        judge_guest(inventory, guests->pdata[i], AP_PHASE_BIT(AP_PHASE_GUEST), TRUE, findings);
-    judge_surroundings(&surroundings);
-    for (guint i = 0; i < findings->len; i++)
-        normalize_for_audit(findings->pdata[i]);
+    judge_guest(inventory, guest, phases, findings);
     ap_finding_list_settle(findings);
     return findings;
 }
@@ -685,7 +605,7 @@ check_boot_of_guest(ApInventory *inventory, const ApGuest *guest, GPtrArray *fin
             .guest = guest,
             .active = owner && owner->active,
         };
-        ApJudge judge = make_judge(inventory, &candidate, AP_PHASE_GUEST, findings);
+        ApJudge judge = ap_judge_make(inventory, &candidate, AP_PHASE_GUEST, findings);
 
         if (guest->has_matrix)
             ap_judge_boot(&judge);
@@ -705,7 +625,7 @@ ap_conflict_check_boot(ApInventory *inventory)
     for (guint i = 0; i < owners->len; i++) {
         const ApOwner *owner = owners->pdata[i];
         ApCandidate candidate = { .uuid = owner->uuid };
-        ApJudge judge = make_judge(inventory, &candidate, AP_PHASE_DEFINE, findings);
+        ApJudge judge = ap_judge_make(inventory, &candidate, AP_PHASE_DEFINE, findings);
 
         if (!owner->definition || !owner->definition->valid)
             continue;

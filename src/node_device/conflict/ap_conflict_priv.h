@@ -67,6 +67,38 @@ ap_judge_describe_candidate(ApJudge *judge);
 char *
 ap_judge_describe_owner(ApJudge *judge, const ApOwner *owner);
 
+/* One judgement of @candidate in @phase. */
+ApJudge
+ap_judge_make(ApInventory *inventory, const ApCandidate *candidate, ApPhase phase,
+              GPtrArray *findings);
+
+/* Judges the candidate in each of @phases. */
+void
+ap_judge_phases(ApInventory *inventory, const ApCandidate *candidate, guint phases,
+                gboolean audit, GPtrArray *findings);
+
+/* What concerns the host and not the matrix. */
+void
+ap_judge_surroundings(ApJudge *judge);
+
+/* An mdev that a guest names, as the inventory knows it, or as the guest brings it with it; FALSE
+ * if neither. */
+gboolean
+ap_judge_named_mdev(ApInventory *inventory, const ApGuest *guest, const char *uuid, guint phases,
+                    ApCandidate *ret_candidate, guint *ret_phases);
+
+/* What of a guest is no question of a matrix. */
+void
+ap_judge_guest_itself(ApInventory *inventory, const ApGuest *guest, gboolean audit,
+                      GPtrArray *findings);
+
+/* ap_conflict_share.c: the matrix against one other mdev. */
+void
+ap_judge_pair(ApJudge *judge, const ApOwner *other);
+
+/* ap_conflict_share.c: how many guests of one mdev an audit names in pairs. */
+#define AP_JUDGE_GUESTS_MAX 9
+
 /* ap_conflict_host.c: the matrix against the machine and the host. */
 void
 ap_judge_host(ApJudge *judge);

@@ -81,7 +81,7 @@ static const ApRule rules[AP_N_CODES] = {
         { { ALLOW, ALLOW, REJECT }, { ALLOW, ALLOW, REJECT } },
     },
     [AP_CODE_TOO_MANY] = {
-        CONFLICT ".c:judge_guest_itself", FALSE,
+        CONFLICT ".c:ap_judge_guest_itself", FALSE,
         { { ALLOW, ALLOW, REJECT }, { ALLOW, ALLOW, REJECT } },
     },
     [AP_CODE_PREVIOUS_OWNER] = {

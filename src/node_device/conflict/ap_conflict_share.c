@@ -171,9 +171,45 @@ is_answered_by_queues(ApJudge *judge)
 }
 
 
+/* What others hold of the matrix, without asking each of them. */
+static void
+note_held(ApJudge *judge, const ApOwner *own)
+{
+    const ApHeld *held = ap_inventory_get_held(judge->inventory);
+    const ApMask *adapters = &judge->matrix.adapters;
+
+    for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1)) {
+        ApMask row = ap_mask_and(&judge->matrix.domains, &held->once.domains[a]);
+        ApMask alone;
+
+        if (ap_mask_has(&own->live.adapters, a)) {
+            alone = ap_mask_minus(&own->live.domains, &held->twice.domains[a]);
+            row = ap_mask_minus(&row, &alone);
+        }
+        judge->said.domains[a] = ap_mask_or(&judge->said.domains[a], &row);
+    }
+}
+
+
+/* The mdev of the candidate if an audit judges it against the others pair by pair. */
+static const ApOwner *
+find_audited(ApJudge *judge)
+{
+    const char *uuid = judge->audit ? judge->candidate->uuid : NULL;
+
+    return uuid ? ap_inventory_find(judge->inventory, uuid) : NULL;
+}
+
+
 void
 ap_judge_sharing(ApJudge *judge)
 {
+    const ApOwner *audited = find_audited(judge);
+
+    if (audited) {
+        note_held(judge, audited);
+        return;
+    }
     if (is_answered_by_queues(judge))
         return;
     ap_inventory_foreach_overlap(judge->inventory, &judge->matrix.adapters,
@@ -213,10 +249,41 @@ report_shared_mdev(ApJudge *judge, const ApGuest *guest, const ApGuest *other)
 }
 
 
+/* The guests of an mdev that an audit names: the one that has it, and the first by name. */
+static gboolean
+is_named(const GPtrArray *guests, const ApGuest *holder, const ApGuest *guest)
+{
+    guint index = 0;
+    guint holder_index = 0;
+
+    if (guests->len <= AP_JUDGE_GUESTS_MAX || guest == holder)
+        return TRUE;
+    g_ptr_array_find((GPtrArray *)guests, guest, &index);
+    g_ptr_array_find((GPtrArray *)guests, holder, &holder_index);
+    return index < AP_JUDGE_GUESTS_MAX - (holder_index >= AP_JUDGE_GUESTS_MAX);
+}
+
+
+/* The rest of them, once: with the guest that has the mdev. */
+static void
+report_more_guests(ApJudge *judge, const GPtrArray *guests, const ApGuest *holder)
+{
+    const char *uuid = judge->candidate->uuid;
+    guint n = guests->len - AP_JUDGE_GUESTS_MAX;
+
+    ap_judge_report_other(judge, AP_CODE_GUEST_SHARED_MDEV,
+                          ap_guest_holds(holder, uuid) ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL, NULL,
+                          uuid, NULL,
+                          g_strdup_printf("and %u more guests name mdev %s", n, uuid),
+                          g_strdup("only one of them can run at a time"));
+}
+
+
 void
 ap_judge_shared_mdev(ApJudge *judge)
 {
     const char *uuid = judge->candidate->uuid;
+    const ApGuest *holder = NULL;
     const ApGuest *guest;
     GPtrArray *guests;
 
@@ -227,10 +294,18 @@ ap_judge_shared_mdev(ApJudge *judge)
         return;
     guest = ap_judge_get_guest(judge);
     guests = ap_inventory_get_guests_of(judge->inventory, uuid);
+    if (judge->audit && guests) {
+        holder = ap_judge_find_guest_of(judge->inventory, uuid);
+        if (!is_named(guests, holder, guest))
+            return;
+        if (guest == holder && guests->len > AP_JUDGE_GUESTS_MAX)
+            report_more_guests(judge, guests, holder);
+    }
     for (guint i = 0; guests && i < guests->len; i++) {
         const ApGuest *other = guests->pdata[i];
 
-        if (!ap_guest_is_same(other, guest))
+        if (!ap_guest_is_same(other, guest) &&
+            (!judge->audit || is_named(guests, holder, other)))
             report_shared_mdev(judge, guest, other);
     }
 }
@@ -380,7 +455,22 @@ control_against_others(ApJudge *judge)
 void
 ap_judge_control(ApJudge *judge)
 {
-    if (!is_control_answered_by_queues(judge))
+    if (!find_audited(judge) && !is_control_answered_by_queues(judge))
         control_against_others(judge);
     control_against_host(judge);
+}
+
+
+void
+ap_judge_pair(ApJudge *judge, const ApOwner *other)
+{
+    const ApCandidate *candidate = judge->candidate;
+
+    /* What is wrong with its steps is told where it is judged alone. */
+    if (candidate->def && !ap_mdev_def_replay(candidate->def, NULL, NULL, &judge->matrix, NULL))
+        return;
+    if (!candidate->def)
+        judge->matrix = candidate->matrix;
+    share_with(other, judge);
+    control_with(other, judge);
 }

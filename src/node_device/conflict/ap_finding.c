@@ -140,6 +140,9 @@ compare_findings(gconstpointer a, gconstpointer b)
 
     if (order == 0)
         order = strcmp(ap_code_to_string(first->code), ap_code_to_string(second->code));
+    /* What an audit does not list comes behind what it lists. */
+    if (order == 0 && is_sharing(first->code))
+        order = !first->other_mdev - !second->other_mdev;
     if (order == 0)
         order = g_strcmp0(first->other_mdev, second->other_mdev);
     if (order == 0)

@@ -85,7 +85,7 @@ ap_defs_read(const ApRoot *root, const char *uuid, GError **error)
     ApDefinition *definition;
     gsize length;
 
-    text = ap_root_read(root, path, AP_ROOT_SMALL_MAX, &length, error);
+    text = ap_root_read(root, path, AP_ROOT_DEFINITION_MAX, &length, error);
     if (!text)
         return NULL;
     definition = parse_definition(uuid, text, length, error);
@@ -123,7 +123,7 @@ load_one(const ApRoot *root, ApDir *dir, const char *name, GPtrArray *definition
 
     if (!uuid)
         return;
-    text = ap_dir_read(dir, name, AP_ROOT_SMALL_MAX, &length, &error);
+    text = ap_dir_read(dir, name, AP_ROOT_DEFINITION_MAX, &length, &error);
     if (text) {
         definition = parse_definition(uuid, text, length, &error);
         if (!definition) {

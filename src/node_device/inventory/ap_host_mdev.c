@@ -38,7 +38,7 @@ is_defined_too_big(const ApRoot *root, const char *uuid)
     ApMatrix matrix;
     gsize length;
 
-    text = ap_root_read(root, path, AP_ROOT_SMALL_MAX, &length, NULL);
+    text = ap_root_read(root, path, AP_ROOT_DEFINITION_MAX, &length, NULL);
     def = text ? ap_mdevctl_json_parse(text, length, NULL) : NULL;
     return def && ap_mdev_def_replay(def, NULL, NULL, &matrix, NULL) &&
            ap_matrix_count_apqns(&matrix) > AP_HOST_LISTED_MAX;

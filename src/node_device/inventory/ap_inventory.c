@@ -38,6 +38,7 @@ struct _ApInventory {
     GHashTable *other_parents; /* uuid -> parent; loaded on demand */
     const ApOwner **by_apqn;  /* made on demand */
     ApApqnSet *used;          /* made on demand */
+    ApHeld *held;             /* made on demand */
 };
 
 
@@ -201,6 +202,7 @@ ap_inventory_free(ApInventory *inventory)
     g_free(inventory->control);
     g_free(inventory->by_apqn);
     g_free(inventory->used);
+    g_free(inventory->held);
     g_free(inventory);
 }
 
@@ -513,6 +515,82 @@ ap_inventory_get_used(ApInventory *inventory)
             ap_apqn_set_add(inventory->used, &defined->adapters, &defined->domains);
     }
     return inventory->used;
+}
+
+
+static void
+add_held(ApHeld *held, const ApMatrix *live)
+{
+    const ApMask *adapters = &live->adapters;
+
+    for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1)) {
+        ApMask again = ap_mask_and(&held->once.domains[a], &live->domains);
+
+        held->twice.domains[a] = ap_mask_or(&held->twice.domains[a], &again);
+        held->once.domains[a] = ap_mask_or(&held->once.domains[a], &live->domains);
+    }
+}
+
+
+const ApHeld *
+ap_inventory_get_held(ApInventory *inventory)
+{
+    if (inventory->held)
+        return inventory->held;
+    inventory->held = g_new0(ApHeld, 1);
+    for (guint i = 0; i < inventory->owners->len; i++)
+        add_held(inventory->held, &((const ApOwner *)inventory->owners->pdata[i])->live);
+    return inventory->held;
+}
+
+
+/* Whether the bounds are no more than what the mdev has. */
+static gboolean
+is_exact(const ApOwner *owner)
+{
+    return !owner->active || !owner->definition ||
+           ap_matrix_equal(&owner->live, &owner->definition->matrix);
+}
+
+
+static gboolean
+overlaps_either(const ApMatrix *matrix, const ApOwner *owner)
+{
+    return ap_matrix_overlaps(matrix, &owner->live) ||
+           (owner->definition && ap_matrix_overlaps(matrix, &owner->definition->matrix));
+}
+
+
+/* Their bounds share something; what they have may not. */
+static gboolean
+shares_really(const ApOwner *first, const ApOwner *second)
+{
+    if (is_exact(first) && is_exact(second))
+        return TRUE;
+    return overlaps_either(&first->live, second) ||
+           (first->definition && overlaps_either(&first->definition->matrix, second));
+}
+
+
+void
+ap_inventory_foreach_pair(ApInventory *inventory, ApPairFunc func, gpointer data)
+{
+    const Bounds *queues = inventory->queues;
+    const Bounds *control = inventory->control;
+    ApOwner **owners = (ApOwner **)inventory->owners->pdata;
+
+    for (guint i = 0; i < inventory->owners->len; i++) {
+        for (guint j = i + 1; j < inventory->owners->len; j++) {
+            if (!ap_mask_intersects(&queues[i].adapters, &queues[j].adapters))
+                continue;
+            if (ap_mask_intersects(&queues[i].domains, &queues[j].domains) &&
+                shares_really(owners[i], owners[j]))
+                func(i, j, TRUE, data);
+            else if (ap_mask_intersects(&queues[i].domains, &control[j].domains) ||
+                     ap_mask_intersects(&control[i].domains, &queues[j].domains))
+                func(i, j, FALSE, data);
+        }
+    }
 }
 
 

@@ -308,6 +308,46 @@ GPtrArray *
 ap_inventory_get_needs(ApInventory *inventory);
 
 /**
+ * ApHeld:
+ * @once: APQNs that an active matrix holds
+ * @twice: those that more than one holds, which no kernel allows
+ */
+typedef struct {
+    ApApqnSet once;
+    ApApqnSet twice;
+} ApHeld;
+
+/**
+ * ap_inventory_get_held:
+ * @inventory: an inventory
+ *
+ * Returns: what is held; made when first asked for; borrowed.
+ */
+const ApHeld *
+ap_inventory_get_held(ApInventory *inventory);
+
+/**
+ * ApPairFunc:
+ * @first: index of an mdev among ap_inventory_get_owners()
+ * @second: a larger index
+ * @shares: whether both have a queue, active or defined; else the control domains of one reach a
+ *   queue of the other
+ * @data: as given
+ */
+typedef void (*ApPairFunc)(guint first, guint second, gboolean shares, gpointer data);
+
+/**
+ * ap_inventory_foreach_pair:
+ * @inventory: an inventory
+ * @func: called for each pair of mdevs that concern each other, in order
+ * @data: for @func
+ *
+ * For an audit: tens of thousands of mdevs make hundreds of millions of pairs.
+ */
+void
+ap_inventory_foreach_pair(ApInventory *inventory, ApPairFunc func, gpointer data);
+
+/**
  * ap_inventory_foreach_overlap:
  * @inventory: an inventory
  * @adapters: a mask

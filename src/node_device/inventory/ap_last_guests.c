@@ -12,6 +12,11 @@
 #include "node_device/inventory/ap_problem.h"
 #include "util/ap_error.h"
 
+/* 65,536 APQNs, and names of 100 letters. */
+#define FILE_MAX (16 * 1024 * 1024)
+#define GROUPS_MAX ((AP_ID_MAX + 1) * (AP_ID_MAX + 1))
+#define LINES_MAX (6 * GROUPS_MAX)
+
 
 static void
 last_guest_free(gpointer data)
@@ -57,6 +62,23 @@ read_group(GKeyFile *file, const char *group, GHashTable *last_guests)
 }
 
 
+/* GKeyFile takes some 500 bytes for a group, and "[a]" is one; 150 for a line. */
+static gboolean
+is_too_much(const char *text, gsize length)
+{
+    const char *end = text + length;
+    guint n_groups = 0;
+    guint n_lines = 0;
+
+    for (const char *line = text; line; line = memchr(line, '\n', end - line)) {
+        line += *line == '\n';
+        n_groups += line < end && *line == '[';
+        n_lines++;
+    }
+    return n_groups > GROUPS_MAX || n_lines > LINES_MAX;
+}
+
+
 /* Adds the groups of @text to @last_guests; FALSE if it is not all understood. */
 static gboolean
 read_groups(const char *text, gsize length, GHashTable *last_guests)
@@ -65,7 +87,8 @@ read_groups(const char *text, gsize length, GHashTable *last_guests)
     g_auto(GStrv) groups = NULL;
     gboolean ok = TRUE;
 
-    if (!g_key_file_load_from_data(file, text, length, G_KEY_FILE_NONE, NULL))
+    if (is_too_much(text, length) ||
+        !g_key_file_load_from_data(file, text, length, G_KEY_FILE_NONE, NULL))
         return FALSE;
     groups = g_key_file_get_groups(file, NULL);
     for (char **group = groups; *group; group++)
@@ -97,7 +120,7 @@ is_no_file(const ApRoot *root)
     struct stat st;
 
     return ap_root_stat(root, AP_LAST_GUESTS_PATH, FALSE, &st) &&
-           (!S_ISREG(st.st_mode) || st.st_size > AP_ROOT_LARGE_MAX);
+           (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX);
 }
 
 
@@ -111,7 +134,7 @@ load_file(const ApRoot *root, GHashTable *last_guests, gboolean *ret_mendable, G
     g_autofree char *text = NULL;
     gsize length;
 
-    text = ap_root_read(root, AP_LAST_GUESTS_PATH, AP_ROOT_LARGE_MAX, &length, &local);
+    text = ap_root_read(root, AP_LAST_GUESTS_PATH, FILE_MAX, &length, &local);
     if (!text && g_error_matches(local, AP_ERROR, AP_ERROR_NOT_FOUND))
         return TRUE;
     *ret_mendable = text || is_no_file(root);
