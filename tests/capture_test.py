@@ -53,6 +53,30 @@ class CaptureTest(unittest.TestCase):
         self.assertEqual((after.stdout.replace(str(captured), "ROOT"), after.returncode),
                          (before.stdout.replace(str(root), "ROOT"), before.returncode))
 
+    def test_only_what_is_known_by_name_and_form_is_taken(self):
+        root = self.build("in-use")
+        definitions = root / "etc/mdevctl.d/matrix"
+        secret = root / "etc/shadow"
+        secret.write_text("root:SECRET:1::::::\n")
+        uuid = "dddddddd-dddd-4ddd-8ddd-ddddddddddd"
+        for number, name in enumerate(("notes.txt", f"{uuid}1", f"{uuid}2", f"{uuid}2.bak")):
+            (definitions / name).write_text('{"x": "SECRET"}' if number % 2 else "SECRET")
+        (definitions / f"{uuid}3").symlink_to("/etc/shadow")
+        (definitions / "b").symlink_to("../../shadow")
+        for name in ("etc/libvirt-ap/libvirt-ap.conf", "etc/udev/rules.d/41-ap.rules",
+                     "var/lib/libvirt-ap/last-guests", "sys/bus/ap/features"):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).unlink(missing_ok=True)
+            (root / name).symlink_to("/etc/shadow")
+        done = virt_ap(root, "capture", str(self.top / "kept"))
+        self.assertIn(f"left out: /etc/mdevctl.d/matrix/{uuid}3: it is a link", done.stderr)
+        # What cannot be read as configuration is none: the rest is judged by the defaults.
+        self.assertEqual(0, done.returncode, done.stderr)
+        for path in (self.top / "kept").rglob("*"):
+            self.assertNotIn(uuid, path.name)
+            if path.is_file():
+                self.assertNotIn(b"SECRET", path.read_bytes(), path)
+
     def test_a_capture_says_what_the_host_said(self):
         for name in ("in-use", "guest-overlap", "guests-stale", "filtered-stale", "old-kernel",
                      "mixed-binding", "previous-owner", "no-bus", "no-qci", "policy",

@@ -10,6 +10,7 @@
 #include <glib/gstdio.h>
 
 #include "conf/ap_domain_xml.h"
+#include "conf/ap_mdevctl_json.h"
 #include "node_device/doctor/ap_doctor.h"
 #include "node_device/inventory/ap_zkey.h"
 #include "out.h"
@@ -95,13 +96,29 @@ warn_left_out(const char *path, const GError *reason)
 }
 
 
-/* Copies a file; one that cannot be read is left out. */
+/* A link in the place of a file can lead to any secret that root may read. */
+static gboolean
+is_link(const Capture *capture, const char *path)
+{
+    struct stat st;
+
+    return ap_root_stat(capture->root, path, FALSE, &st) && S_ISLNK(st.st_mode);
+}
+
+
+/* Copies a file; one that cannot be read is left out, and so is a link. */
 static gboolean
 copy_file(const Capture *capture, const char *path, GError **error)
 {
     g_autoptr(GError) local = NULL;
     g_autofree char *text = NULL;
     gsize length;
+
+    if (is_link(capture, path)) {
+        g_set_error(&local, AP_ERROR, AP_ERROR_IO, "it is a link, not a file");
+        warn_left_out(path, local);
+        return TRUE;
+    }
 
     text = ap_root_read(capture->root, path, AP_ROOT_SMALL_MAX, &length, &local);
     if (text)
@@ -210,15 +227,37 @@ capture_sysfs(const Capture *capture, GError **error)
 }
 
 
+/* Copies what has a definition's name and form; nobody knows what else may stand in such a file. */
+static gboolean
+capture_definition(const Capture *capture, const char *name, GError **error)
+{
+    g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", name, NULL);
+    g_autofree char *uuid = ap_uuid_normalize(name);
+    g_autofree char *text = NULL;
+    g_autoptr(GError) local = NULL;
+    g_autoptr(ApMdevDef) def = NULL;
+    gsize length;
+
+    if (!uuid)
+        return TRUE;
+    if (is_link(capture, path))
+        return copy_file(capture, path, error);
+    text = ap_root_read(capture->root, path, AP_ROOT_DEFINITION_MAX, &length, &local);
+    def = text ? ap_mdevctl_json_parse(text, length, &local) : NULL;
+    if (def)
+        return write_file(capture, path, text, length, 0600, error);
+    warn_left_out(path, local);
+    return TRUE;
+}
+
+
 static gboolean
 capture_definitions(const Capture *capture, GError **error)
 {
     g_autoptr(GPtrArray) names = ap_root_list(capture->root, AP_DEFS_DIR, NULL);
 
     for (guint i = 0; names && i < names->len; i++) {
-        g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", names->pdata[i], NULL);
-
-        if (!copy_file(capture, path, error))
+        if (!capture_definition(capture, names->pdata[i], error))
             return FALSE;
     }
     return TRUE;
