@@ -436,6 +436,30 @@ class HookTest(Hook):
         self.end_guest("payroll", text, A)
         self.assertFalse(self.is_active(A))
 
+    def test_a_guest_ends_also_without_readable_xml(self):
+        for text in ("", "<domain", "x" * (9 << 20)):
+            with self.subTest(text[:10]):
+                self.define(A, 5, 0x47)
+                self.run_guest("payroll", A)
+                (self.root / "run/libvirt/qemu/payroll.xml").unlink()
+                self.close(A)
+                self.allow("release end", text, name="web")
+                self.assertTrue(self.is_active(A))
+                self.allow("release end", text)
+                self.assertFalse(self.is_active(A))
+                self.assertEqual(self.claims(), [])
+
+    def test_a_matrix_that_cannot_be_read_is_noted_as_defined(self):
+        self.define(A, 5, 0x47)
+        text = domain_xml("payroll", A)
+        self.allow("prepare begin", text)
+        attribute = self.path_of(A) / "ap_config"
+        attribute.unlink()
+        attribute.mkdir()
+        self.allow("started begin", text)
+        record = (self.root / "var/lib/libvirt-ap/last-guests").read_text()
+        self.assertIn("[05.0047]\nguest=payroll", record)
+
     def test_a_matrix_that_was_detached_goes_when_its_guest_ends(self):
         self.define(A, 5, 0x47)
         self.run_guest("payroll", A)

@@ -5,7 +5,11 @@
  * libvirt runs it three times for each start, and waits. Most guests have no AP: they are let
  * through before anything else is read, by this program, which does without GLib and libxml2 since
  * loading those takes longer than all that it does. The others go on to libvirt-ap-hook-session. So
- * does a guest that ends while there are claims: its matrix may have been detached while it ran. */
+ * does a guest that ends while there are claims: its matrix may have been detached while it ran, and
+ * its claims have to end also if its XML cannot be read.
+ *
+ * What libvirt cannot take back any more (a guest that runs or has ended) never fails, whatever
+ * happens to libvirt-ap-hook-session: that is a child then. */
 #include "config.h"
 
 #include <dirent.h>
@@ -15,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "conf/ap_domain_xml.h"
@@ -48,10 +53,17 @@ is(const Call *call, const char *operation, const char *suboperation)
 
 /* Before QEMU runs a no is a no; later nothing may fail. */
 static int
+may_refuse(const Call *call)
+{
+    return is(call, "prepare", "begin") || is(call, "start", "begin");
+}
+
+
+static int
 give_up(const Call *call, const char *message)
 {
     fprintf(stderr, "%s\n", message);
-    return is(call, "prepare", "begin") || is(call, "start", "begin");
+    return may_refuse(call);
 }
 
 
@@ -197,6 +209,40 @@ has_claims(const char *root)
 }
 
 
+/* Why the input is of no use; NULL if it may be of use. */
+static const char *
+describe_unread(ssize_t length)
+{
+    if (length < 0)
+        return "the guest's XML cannot be read from standard input: nobody can tell whether the "
+               "guest has AP\n  " DUMPXML;
+    if (length == 0)
+        return "libvirt gives no XML of the guest on standard input: nobody can tell whether the "
+               "guest has AP\n  " DUMPXML;
+    if (length > INPUT_MAX)
+        return "more than 8 MiB of XML: nobody can tell whether the guest has AP";
+    return NULL;
+}
+
+
+/* Without a child, as memory is short, it is better that the session may fail than that nobody
+ * ends the claims. */
+static int
+run_session(const Call *call, char **argv)
+{
+    pid_t child = may_refuse(call) ? 0 : fork();
+
+    if (child > 0) {
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+            continue;
+        return 0;
+    }
+    ap_program_exec(SESSION, argv);
+    return give_up(call, "the program " LIBEXECDIR "/" SESSION " cannot be run: it is part of "
+                         "libvirt-ap\n  install libvirt-ap again; see `virt-ap doctor`");
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -205,6 +251,8 @@ main(int argc, char **argv)
     int first = has_root ? 3 : 1;
     int fd;
     ssize_t length;
+    const char *unread;
+    int ends_claims;
 
     /* libvirt may say more one day. */
     if (argc < first + 4) {
@@ -218,19 +266,14 @@ main(int argc, char **argv)
     call.suboperation = argv[first + 2];
     fd = memfd_create("domain XML", MFD_CLOEXEC);
     length = copy_input(fd);
-    if (length < 0)
-        return give_up(&call, "the guest's XML cannot be read from standard input: nobody can "
-                              "tell whether the guest has AP\n  " DUMPXML);
-    if (length == 0)
-        return give_up(&call, "libvirt gives no XML of the guest on standard input: nobody can "
-                              "tell whether the guest has AP\n  " DUMPXML);
-    if (length > INPUT_MAX)
-        return give_up(&call, "more than 8 MiB of XML: nobody can tell whether the guest has AP");
-    if (is_input_without_ap(fd, length) && !(is(&call, "release", "end") && has_claims(call.root)))
+    unread = describe_unread(length);
+    ends_claims = is(&call, "release", "end") && has_claims(call.root);
+    if (unread && !ends_claims)
+        return give_up(&call, unread);
+    if (!unread && !ends_claims && is_input_without_ap(fd, length))
         return 0;
-    if (lseek(fd, 0, SEEK_SET) < 0 || dup2(fd, STDIN_FILENO) < 0)
+    /* Without its XML the session knows a guest that ends by its name. */
+    if ((lseek(fd, 0, SEEK_SET) < 0 || dup2(fd, STDIN_FILENO) < 0) && !ends_claims)
         return give_up(&call, "the guest's XML cannot be passed on");
-    ap_program_exec(SESSION, argv);
-    return give_up(&call, "the program " LIBEXECDIR "/" SESSION " cannot be run: it is part of "
-                          "libvirt-ap\n  install libvirt-ap again; see `virt-ap doctor`");
+    return run_session(&call, argv);
 }

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* libvirt-ap-hook-session: main() of what libvirt-ap-hook does for a guest that has AP, or had: it
- * takes over that program's arguments and its standard input.
- *
- * What libvirt cannot take back any more (a guest that runs or has ended) never fails, whatever
- * happens: a child does it. libvirt waits for the hook, so it never calls libvirt. */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
+ * takes over that program's arguments and its standard input. libvirt waits for the hook, so it never
+ * calls libvirt. */
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "node_device/inventory/ap_claim.h"
 #include "node_device/sim/ap_sim.h"
 #include "qemu/qemu_ap_session.h"
+#include "util/ap_error.h"
 #include "util/ap_file.h"
 #include "util/ap_print.h"
 #include "util/ap_process.h"
@@ -21,6 +17,7 @@
 typedef struct {
     const char *root;
     gboolean is_sim;
+    const char *guest;
     const char *operation;
     const char *suboperation;
 } Call;
@@ -68,15 +65,17 @@ run_session(const Call *call, const QemuApSession *session, GError **error)
 
 
 static gboolean
-run_call(const Call *call, const ApDomainDef *def, int parent, GError **error)
+run_call(const Call *call, const ApDomainDef *def, GError **error)
 {
     g_autoptr(ApRoot) root = ap_root_new(call->root, error);
+    g_autofree char *uuid = root && !def ? ap_claims_find_guest(root, call->guest) : NULL;
+    const ApDomainDef unread = { .name = (char *)call->guest, .uuid = uuid };
     g_autoptr(ApKernel) kernel = NULL;
-    QemuApSession session = { .root = root, .def = def };
+    QemuApSession session = { .root = root, .def = def ? def : &unread };
 
     if (!root)
         return FALSE;
-    session.daemon_pid = ap_process_find_daemon(root, parent, getsid(0));
+    session.daemon_pid = ap_process_find_daemon(root, getppid(), getsid(0));
     if (call->is_sim || ap_root_is_host(root)) {
         kernel = call->is_sim ? ap_sim_open(root, error) : ap_kernel_new(root, error);
         if (!kernel)
@@ -87,23 +86,28 @@ run_call(const Call *call, const ApDomainDef *def, int parent, GError **error)
 }
 
 
-/* The child of an operation that never fails. */
+/* What libvirt cannot take back any more never fails; what went wrong is said. */
 static int
-run_in_child(const Call *call, const ApDomainDef *def, int parent)
+conclude(const Call *call, const GError *error)
 {
-    pid_t child = fork();
+    gboolean refused = may_refuse(call);
 
-    if (child == 0) {
-        g_autoptr(GError) error = NULL;
+    if (error)
+        ap_print_error("%s%s\n", refused ? "" : "warning: ", error->message);
+    return error && refused ? 1 : 0;
+}
 
-        if (!run_call(call, def, parent, &error))
-            ap_print_error("warning: %s\n", error->message);
-        fflush(stderr);
-        _exit(0);
-    }
-    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
-        continue;
-    return 0;
+
+/* A guest whose XML cannot be read ends, too. */
+static int
+run_without_xml(const Call *call, const GError *why)
+{
+    g_autoptr(GError) error = NULL;
+    int result = conclude(call, why);
+
+    if (!is(call, "release", "end") || run_call(call, NULL, &error))
+        return result;
+    return conclude(call, error);
 }
 
 
@@ -111,19 +115,15 @@ static int
 run(const Call *call, const char *text, gsize length)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(ApDomainDef) def = NULL;
-    int parent = getppid();
+    g_autoptr(ApDomainDef) def = ap_domain_xml_parse(text, length, &error);
 
-    def = ap_domain_xml_parse(text, length, &error);
+    if (!def)
+        return run_without_xml(call, error);
     /* The matrix of one that ends may have been detached while it ran. */
-    if (def && !has_ap(def) && !is(call, "release", "end"))
+    if (!has_ap(def) && !is(call, "release", "end"))
         return 0;
-    if (!may_refuse(call))
-        return def ? run_in_child(call, def, parent) : 0;
-    if (def && run_call(call, def, parent, &error))
-        return 0;
-    ap_print_error("%s\n", error->message);
-    return 1;
+    run_call(call, def, &error);
+    return conclude(call, error);
 }
 
 
@@ -132,6 +132,7 @@ main(int argc, char **argv)
 {
     Call call = { .root = "/" };
     g_autoptr(GByteArray) text = g_byte_array_new();
+    g_autoptr(GError) error = NULL;
     int errnum;
 
     if (argc >= 7 && (strcmp(argv[1], "--root") == 0 || strcmp(argv[1], "--sim") == 0)) {
@@ -144,11 +145,13 @@ main(int argc, char **argv)
         ap_print_error("libvirt-ap-hook runs this program\n");
         return 2;
     }
+    call.guest = argv[1];
     call.operation = argv[2];
     call.suboperation = argv[3];
     errnum = ap_file_read_all(STDIN_FILENO, AP_ROOT_XML_MAX, text);
     if (errnum == 0 && text->len > 0)
         return run(&call, (const char *)text->data, text->len);
-    ap_print_error("cannot read the guest's XML: %s\n", errnum ? strerror(errnum) : "it is empty");
-    return may_refuse(&call) ? 1 : 0;
+    g_set_error(&error, AP_ERROR, AP_ERROR_IO, "cannot read the guest's XML: %s",
+                errnum ? strerror(errnum) : "it is empty");
+    return run_without_xml(&call, error);
 }

@@ -438,14 +438,46 @@ qemu_ap_session_reconnect(const QemuApSession *session)
 }
 
 
+/* The queues of a guest that runs: what its mdev holds, or what it was defined to hold. */
+static gboolean
+find_matrix(const QemuApSession *session, ApHost *host, const char *uuid, ApMatrix *ret_matrix,
+            GError **error)
+{
+    const ApActiveMdev *mdev = ap_host_find_mdev(host, uuid);
+    g_autoptr(ApDefinition) definition = NULL;
+    g_autoptr(GError) local = NULL;
+    gboolean has_ap_config;
+
+    if (mdev) {
+        *ret_matrix = mdev->matrix;
+        return TRUE;
+    }
+    if (ap_host_read_matrix(session->root, uuid, ret_matrix, &has_ap_config, &local))
+        return TRUE;
+    if (!g_error_matches(local, AP_ERROR, AP_ERROR_NOT_FOUND))
+        definition = ap_defs_read(session->root, uuid, NULL);
+    if (!definition) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+    }
+    *ret_matrix = definition->matrix;
+    return TRUE;
+}
+
+
 static void
 note_last_guest(const QemuApSession *session, ApHost *host, const char *uuid)
 {
-    const ApActiveMdev *mdev = ap_host_find_mdev(host, uuid);
     g_autoptr(GError) error = NULL;
+    ApMatrix matrix;
 
-    if (mdev && !ap_last_guests_note(session->root, &mdev->matrix, session->def->name,
-                                     session->def->uuid, &error))
+    if (!find_matrix(session, host, uuid, &matrix, &error)) {
+        if (!g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
+            warn(session, uuid, error->message);
+        return;
+    }
+    if (!ap_last_guests_note(session->root, &matrix, session->def->name, session->def->uuid,
+                             &error))
         warn(session, uuid, error->message);
 }
 

@@ -239,3 +239,23 @@ ap_claims_load(const ApRoot *root, GPtrArray *problems)
     }
     return claims;
 }
+
+
+char *
+ap_claims_find_guest(const ApRoot *root, const char *name)
+{
+    g_autoptr(GPtrArray) problems = ap_problem_list_new();
+    g_autoptr(GPtrArray) claims = ap_claims_load(root, problems);
+    const char *found = NULL;
+
+    for (guint i = 0; i < claims->len; i++) {
+        const ApClaim *claim = claims->pdata[i];
+
+        if (claim->ended || strcmp(claim->guest, name) != 0)
+            continue;
+        if (found && strcmp(found, claim->guest_uuid) != 0)
+            return NULL;
+        found = claim->guest_uuid;
+    }
+    return problems->len == 0 ? g_strdup(found) : NULL;
+}

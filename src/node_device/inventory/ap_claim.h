@@ -46,6 +46,19 @@ ap_claim_new(const ApRoot *root, const char *guest, const char *guest_uuid, cons
              int daemon_pid);
 
 /**
+ * ap_claims_find_guest:
+ * @root: a root
+ * @name: name of a guest
+ *
+ * For a guest of which nothing else is known.
+ *
+ * Returns: (nullable): the UUID of the guest of that name that has claims and has not ended; the
+ * caller frees it. NULL also if there are two, or if a claim cannot be read.
+ */
+char *
+ap_claims_find_guest(const ApRoot *root, const char *name);
+
+/**
  * ap_claim_free:
  * @claim: (nullable): a claim
  */
