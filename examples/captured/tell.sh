@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# tell.sh BUILD: the captured host of examples/hosts, what virt-ap says of it, and the real mdevctl
-# refused by the callout: what `./dev demo --captured` runs. Every command is printed with its real
-# output. Ends with an error as soon as something is not as it should be.
+# tell.sh BUILD: `./dev demo --captured` runs this. It shows the captured host of examples/hosts, what
+# virt-ap says about it, and how the callout refuses the real mdevctl. It prints every command with
+# its real output, and ends with an error as soon as something is not as it should be.
 set -euo pipefail
 BUILD=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
@@ -38,21 +38,21 @@ try() { # STATUS COMMAND-LINE [WORD...]
     done
 }
 
-say "A host of six crypto cards, captured as text. Whose is which queue?"
+say "A host of six crypto cards, captured as text. Who has which queue?"
 try 0 "virt-ap --root $HOST map" "guest 'web' (running)"
 
 say "What would go wrong on it?"
 try 1 "virt-ap --root $HOST check" in-use 01.0006
 
-say "A new matrix for the guest payroll, with a queue that the running guest web has."
+say "A new matrix for the guest payroll has a queue that the running guest web has."
 try 1 "virt-ap --root $HOST check examples/captured/payroll.xml" "guest 'web' (running)"
 
 say "The same with the real mdevctl, which asks the callout, on a private copy of that host."
 try no "on-host $HOST $BUILD mdevctl define $NEW <examples/captured/payroll.json" \
     00-libvirt-ap "01.0006 (adapter 1, domain 6)" "guest 'web' (running)"
 
-say "With a queue that is free it is let through."
+say "With a free queue instead, mdevctl defines it."
 try 0 "on-host $HOST $BUILD sh -c 'mdevctl define $NEW && mdevctl list --defined' \
 <examples/captured/payroll-free.json" 44444444-dddd-4ddd-8ddd-444444444444
 
-say "Shown: whose each queue is, a conflict found, named and refused, and mdevctl refused by it."
+say "You saw who has each queue, and that the callout finds, names and refuses a conflict."

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The story of libvirt-ap, told in the lab with stock virsh: what ./dev demo runs. Every command is
-# printed with its real output. Ends with an error as soon as something is not as it should be.
+# The story of libvirt-ap in the lab, with stock virsh: ./dev demo runs this. It prints every command
+# with its real output, and ends with an error as soon as something is not as it should be.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -82,7 +82,7 @@ copy_files() {
         $LAB run -- sh -c "mkdir -p $FILES && tar -C $FILES -xf -"
 }
 
-# A story told before leaves things behind in a lab that still runs.
+# An earlier story leaves things behind in a lab that still runs.
 clean_up() {
     $LAB run -- sh -c '
         virsh -q destroy payroll; virsh -q undefine payroll
@@ -101,7 +101,7 @@ must virsh nodedev-list --cap ap_card
 must virsh nodedev-dumpxml ap_01_0004
 must virsh nodedev-list --cap ap_matrix
 
-say "Adapters 1 and 2 are taken from the host's own drivers, for guests"
+say "The host gives adapters 1 and 2 to guests"
 must chzdev --type ap apmask=-1,-2 --active
 
 say "Two matrices, for two guests"
@@ -111,7 +111,7 @@ must virsh nodedev-define $FILES/webshop-matrix.xml
 must virsh nodedev-start "$(device $PAYROLL)"
 must virsh nodedev-start "$(device $WEBSHOP)"
 
-say "A third one that would take one of payroll's queues is refused, and told what is free"
+say "A third matrix would take one of payroll's queues: the refusal lists what is free"
 must_not virsh nodedev-define $FILES/intruder-matrix.xml \
     -- "APQN 01.0006 (adapter 1, domain 6)" "$PAYROLL" "free on adapter 1"
 
