@@ -25,6 +25,16 @@ MUTANTS = {
         ("roll_back(txn, i, begun ? i + 1 : i, local, error);",
          "roll_back(txn, i, i, local, error);"),
     ],
+    # What of the guest's XML cannot be read is its end; a guest without XML has no AP.
+    "read_error_is_end": [
+        ("return ok && n == 0 ? length : -1;", "return ok ? length : -1;"),
+        ("    unread = describe_unread(length);\n",
+         "    if (length == 0)\n        return 0;\n    unread = describe_unread(length);\n"),
+    ],
+    # A claim that cannot be read hides nobody.
+    "unread_claim": [
+        ("ended ? AP_PROBLEM_HIDES_NOTHING : AP_PROBLEM_HIDES_HOLDER", "AP_PROBLEM_HIDES_NOTHING"),
+    ],
 }
 
 
