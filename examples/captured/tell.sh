@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# tell.sh BUILD: `./dev demo --captured` runs this. It shows the captured host of examples/hosts, what
-# virt-ap says about it, and how the callout refuses the real mdevctl. It prints every command with
-# its real output, and ends with an error as soon as something is not as it should be.
+# tell.sh BUILD: `./dev demo --captured` runs this. It shows the captured host of examples/hosts,
+# what virt-ap says about it, and how the callout refuses the real mdevctl. It prints every command
+# with its real output, and ends with an error as soon as something is not as it should be.
 set -euo pipefail
 BUILD=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The story of libvirt-ap in the lab, with stock virsh: ./dev demo runs this. It prints every command
-# with its real output, and ends with an error as soon as something is not as it should be.
+# The story of libvirt-ap in the lab, with stock virsh: ./dev demo runs this. It prints every
+# command with its real output, and ends with an error as soon as something is not as it should be.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
