@@ -38,6 +38,12 @@ def not_kept(h):
     h.link("etc/libvirt/qemu/autostart/payroll.xml", "/etc/libvirt/qemu/payroll.xml")
 
 
+def many_nodes(h):
+    for n in range(10):
+        h.write(f"sys/class/zcrypt/node{n}/apmask", host.mask([1]) + "\n")
+        h.write(f"sys/class/zcrypt/node{n}/aqmask", host.mask([4]) + "\n")
+
+
 def many_lose(h):
     h.masks_at_boot([1], [4])
     for n in range(2, 12):
@@ -200,6 +206,16 @@ CASES = {
     "the rule sets no mask": (
         lambda h: h.write(dh.RULE, 'ATTR{../../bus/ap/apmask}="none"\n'),
         "masks", "fault", "41-ap.rules: apmask: 'none' is not a mask", "mend the file"),
+    "the host's default domain is the guests'": (
+        lambda h: [h.masks_at_boot([1], [4]), h.write("sys/bus/ap/apmask", host.mask([1]) + "\n"),
+                   h.write("sys/bus/ap/aqmask", host.mask([4]) + "\n"),
+                   h.write("sys/bus/ap/ap_domain", "5\n")],
+        "host-needs", "warn", "domain 5 is the host's default domain", "echo 4 >"),
+    "keys name a queue that guests have": (
+        lambda h: h.write("etc/zkey/repository/root.info", "apqns=01.0004\n"),
+        "host-needs", "fault", "01.0004 (adapter 1, domain 4) is needed by the host", "zkey change"),
+    "many zcrypt nodes lost their queues": (many_nodes, "host-needs", "fault",
+                                            "2 more needs of the host", "virt-ap check"),
     "the rule waits for what passes in the initrd": (
         waits_for_event, "masks", "warn", "99-pkey.conf has zcrypt loaded",
         'DEVPATH=="/bus/ap"'),
@@ -282,11 +298,17 @@ CASES = {
                                "definitions", "warn", "is a fifo", "away"),
     "a definition leads nowhere": (lambda h: h.link(DEFINITION, "nowhere"),
                                    "definitions", "warn", "leads nowhere", "rm "),
+    "a file of mdevctl's has a name that is not UTF-8": (
+        lambda h: open(os.fsencode(h.path(host.DEFINITIONS)) + b"/\xff", "wb").close(),
+        "definitions", "fault", "name is not UTF-8", "ls -b"),
     "a change was interrupted": (lambda h: h.write("var/lib/libvirt-ap/journal", "{}"),
                                  "journal", "fault", "begun and not ended", "virt-ap recover"),
     "the lock is left behind": (lock("77\n"), "lock", "warn", "process 77", "nothing to do"),
     "the lock is init's": (lock("1\n", pid=1, name="systemd"), "lock", "fault",
                            "process 1 (systemd)", "rm /run/lock"),
+    "there is a directory in the lock's place": (
+        lambda h: h.path(dh.LOCK).mkdir(parents=True),
+        "lock", "warn", "is no regular file of root's", "rm -r /run/lock"),
     "the lock is held for long": (old_lock, "lock", "warn", "process 77 (chzdev)", "waits for"),
     "the lock is empty for long": (
         lambda h: [h.write(dh.LOCK, ""), os.utime(h.path(dh.LOCK), (1, 1))],
@@ -306,7 +328,8 @@ CASES = {
 # A capture keeps no definitions of others, and only files that can be read.
 NOT_CAPTURED = ["a definition of another parent is broken", "a definition is a directory",
                 "a definition is a fifo", "a definition leads nowhere",
-                "an active matrix cannot be read"]
+                "an active matrix cannot be read", "there is a directory in the lock's place",
+                "a file of mdevctl's has a name that is not UTF-8"]
 
 # What looks wrong and is not: the code that stays "ok".
 SPARED = {

@@ -186,6 +186,29 @@ class VerbsTest(DriverTest):
         self.assert_refused(self.host.run("update", A, "-", stdin=xml([2, 3], [4, 6], A)),
                             "defined-elsewhere")
 
+    def test_undefine_tells_the_guests_that_need_it(self):
+        self.host.must("define", "-", stdin=NEW)
+        guest = ("<domain type='kvm'><name>web</name><uuid>99999999-0000-4000-8000-000000000001"
+                 "</uuid><os><type arch='s390x'>hvm</type></os><devices><hostdev mode='subsystem' "
+                 "type='mdev' model='vfio-ap'><source><address uuid='%s'/></source></hostdev>"
+                 "</devices></domain>" % A)
+        path = self.host.file("etc/libvirt/qemu/web.xml")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(guest)
+        done = self.host.run("undefine", A)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"guest 'web' (shut off) names mdev {A}, which is then neither active nor "
+                      "defined", done.stdout + done.stderr)
+        self.host.must("define", "-", stdin=NEW)
+        self.host.must("start", A)
+        done = self.host.run("undefine", A)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"mdev {A} stays active until the next boot: it is gone then, and "
+                      "guest 'web' (shut off) cannot start then",
+                      done.stdout + done.stderr)
+        self.assertFalse(os.path.exists(self.host.definition(A)))
+
     def test_names_and_files(self):
         self.assert_refused(self.host.run("undefine", A), "not defined", code=3)
         self.assert_refused(self.host.run("autostart", A), "not defined", code=3)

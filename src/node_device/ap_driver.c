@@ -255,6 +255,8 @@ ap_driver_undefine(ApDriver *driver, const char *uuid, ApOutcome *ret_outcome, G
         g_propagate_error(error, g_steal_pointer(&local));
         return FALSE;
     }
+    load_inventory(&work);
+    take_findings(&work, ap_conflict_check_undefine(work.inventory, uuid));
     ap_txn_add_file(work.txn, path, before, NULL);
     return finish(&work, ret_outcome, error);
 }

@@ -449,6 +449,19 @@ judge_gift(ApJudge *judge)
 }
 
 
+GPtrArray *
+ap_conflict_check_needs(ApInventory *inventory)
+{
+    GPtrArray *findings = ap_finding_list_new();
+    const ApCandidate nobody = { 0 };
+    ApJudge judge = ap_judge_make(inventory, &nobody, AP_PHASE_FREE, findings);
+
+    ap_judge_kept_needs(&judge);
+    ap_finding_list_settle(findings);
+    return findings;
+}
+
+
 void
 ap_judge_phases(ApInventory *inventory, const ApCandidate *candidate, guint phases,
                 gboolean audit, GPtrArray *findings)

@@ -84,3 +84,25 @@ ap_conflict_audit(ApInventory *inventory);
  */
 GPtrArray *
 ap_conflict_check_boot(ApInventory *inventory);
+
+/**
+ * ap_conflict_check_needs:
+ * @inventory: what there is
+ *
+ * The part of an audit that asks what the host needs and does not have. For the doctor.
+ *
+ * Returns: (element-type ApFinding): host-needs, settled; the caller unrefs it.
+ */
+GPtrArray *
+ap_conflict_check_needs(ApInventory *inventory);
+
+/**
+ * ap_conflict_check_undefine:
+ * @inventory: what there is
+ * @uuid: an mdev whose definition is to be removed
+ *
+ * Returns: (element-type ApFinding): not-kept of each guest that needs it after the next boot, never
+ *   a reject; the caller unrefs it.
+ */
+GPtrArray *
+ap_conflict_check_undefine(ApInventory *inventory, const char *uuid);

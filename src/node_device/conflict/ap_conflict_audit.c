@@ -352,6 +352,7 @@ ap_conflict_audit(ApInventory *inventory)
     for (guint i = 0; guests && i < guests->len; i++)
         audit_guest(&audit, guests->pdata[i]);
     audit_pairs(&audit);
+    take(&audit, ap_conflict_check_needs(inventory));
     /* By now everything has been read that could not be. */
     ap_judge_surroundings(&surroundings);
     take(&audit, found);

@@ -339,3 +339,52 @@ ap_judge_kept(ApJudge *judge)
              !ap_matrix_equal(&own->live, &own->definition->matrix))
         judge_differs(judge, own);
 }
+
+
+/* What a guest keeps of an mdev whose definition goes, and what it loses. */
+static void
+report_undefined(ApJudge *judge, const ApOwner *own, const ApGuest *guest)
+{
+    const char *later = guest->autostart ? "is to start then" : "cannot start then";
+    gboolean holds = ap_guest_holds(guest, own->uuid);
+
+    if (!own->active) {
+        ap_judge_report(judge, AP_CODE_NOT_KEPT, AP_WEIGHT_USUAL, NULL, NULL,
+                        g_strdup_printf("guest '%s' (%s) names mdev %s, which is then neither "
+                                        "active nor defined: it cannot start",
+                                        guest->name, guest->state, own->uuid),
+                        g_strdup("define it again, or take it out of the guest: virsh edit"));
+        return;
+    }
+    ap_judge_report(judge, AP_CODE_NOT_KEPT, AP_WEIGHT_USUAL, NULL, NULL,
+                    g_strdup_printf("mdev %s stays active%s until the next boot: it is gone then, "
+                                    "and guest '%s' (%s) %s",
+                                    own->uuid, holds ? ", and the guest keeps its queues," : "",
+                                    guest->name, guest->state, later),
+                    g_strdup_printf("to define what it holds: `mdevctl define --uuid %s`",
+                                    own->uuid));
+}
+
+
+GPtrArray *
+ap_conflict_check_undefine(ApInventory *inventory, const char *uuid)
+{
+    GPtrArray *findings = ap_finding_list_new();
+    const ApOwner *own = ap_inventory_find(inventory, uuid);
+    GPtrArray *guests = ap_inventory_get_guests(inventory);
+
+    for (guint i = 0; own && guests && i < guests->len; i++) {
+        const ApGuest *guest = guests->pdata[i];
+        const ApCandidate candidate = { .uuid = uuid, .guest = guest, .active = own->active };
+        ApJudge judge = ap_judge_make(inventory, &candidate, AP_PHASE_STOP, findings);
+
+        if (guest->persistent && !guest->has_matrix &&
+            g_ptr_array_find_with_equal_func(guest->mdevs, uuid, g_str_equal, NULL))
+            report_undefined(&judge, own, guest);
+    }
+    ap_finding_list_settle(findings);
+    /* A definition can always be removed. */
+    for (guint i = 0; i < findings->len; i++)
+        ((ApFinding *)findings->pdata[i])->severity = AP_SEVERITY_WARN;
+    return findings;
+}

@@ -61,6 +61,49 @@ append_ids(GString *text, const char *what, const ApMask *mask)
 }
 
 
+/* Of an id that is not there: the digits that somebody wrote, read in the other base, if that is
+ * there. lszcrypt prints hexadecimal numbers, the HMC decimal ones. */
+static char *
+find_other_base(const ApMask *missing, const ApMask *installed)
+{
+    for (int id = ap_mask_next(missing, 10); id >= 0; id = ap_mask_next(missing, id + 1)) {
+        guint as_hex = id % 10 + id / 10 % 10 * 16 + id / 100 * 256;
+        guint as_decimal = id % 16 + id / 16 * 10;
+
+        if (as_hex <= AP_ID_MAX && ap_mask_has(installed, as_hex))
+            return g_strdup_printf("%d is 0x%02x; this LPAR has 0x%02x", id, id, as_hex);
+        if (id % 16 < 10 && id / 16 < 10 && ap_mask_has(installed, as_decimal))
+            return g_strdup_printf("0x%02x is %d; this LPAR has %u", id, id, as_decimal);
+    }
+    return NULL;
+}
+
+
+/* Asks whether a number was meant in the other base; "" if nothing speaks for it. */
+static char *
+ask_for_base(const ApHost *host, const ApMatrix *missing)
+{
+    const struct {
+        const char *what;
+        const ApMask *missing;
+        const ApMask *installed;
+    } kinds[] = {
+        { "adapter", &missing->adapters, &host->adapters },
+        { "domain", &missing->domains, &host->domains },
+        { "control domain", &missing->control_domains, &host->control_domains },
+    };
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        g_autofree char *other = find_other_base(kinds[i].missing, kinds[i].installed);
+
+        if (other)
+            g_string_append_printf(text, "\n%s %s: did you mean that?", kinds[i].what, other);
+    }
+    return g_string_free(text, FALSE);
+}
+
+
 static void
 judge_limits(ApJudge *judge, ApApqnSet *ret_beyond)
 {
@@ -69,6 +112,7 @@ judge_limits(ApJudge *judge, ApApqnSet *ret_beyond)
     ApMask domains = ids_above(&judge->matrix.domains, host->max_domain);
     ApMask control = ids_above(&judge->matrix.control_domains, host->max_domain);
     GString *ids = g_string_new(NULL);
+    g_autofree char *question = NULL;
 
     ap_apqn_set_add(ret_beyond, &adapters, &judge->matrix.domains);
     ap_apqn_set_add(ret_beyond, &judge->matrix.adapters, &domains);
@@ -76,12 +120,14 @@ judge_limits(ApJudge *judge, ApApqnSet *ret_beyond)
     append_ids(ids, "domain", &domains);
     append_ids(ids, "control domain", &control);
     judge->ids = (ApMatrix){ adapters, domains, control };
+    question = ask_for_base(host, &judge->ids);
     if (ids->len > 0)
         ap_judge_report(judge, AP_CODE_BEYOND_LIMIT, AP_WEIGHT_USUAL, ret_beyond, NULL,
                         g_strdup_printf("%s: above what this machine has, adapters up to %d and "
                                         "domains up to %d",
                                         ids->str, host->max_adapter, host->max_domain),
-                        g_strdup("the kernel would answer ENODEV; take ids within the limits"));
+                        g_strconcat("the kernel would answer ENODEV; take ids within the limits",
+                                    question, NULL));
     judge->ids = (ApMatrix){ 0 };
     g_string_free(ids, TRUE);
 }
@@ -117,6 +163,8 @@ judge_installed(ApJudge *judge, const ApApqnSet *beyond)
     ApMask domains_above = ids_above(&domains, judge->host->max_domain);
     ApMask control_above = ids_above(&control, judge->host->max_domain);
     g_autofree char *bare = ap_host_describe_bare(judge->host);
+    g_autofree char *hint = NULL;
+    g_autofree char *question = NULL;
     gboolean only_control;
     ApApqnSet set = { 0 };
     GString *ids;
@@ -140,8 +188,10 @@ judge_installed(ApJudge *judge, const ApApqnSet *beyond)
         g_string_prepend(ids, bare);
     }
     judge->ids = (ApMatrix){ adapters, domains, control };
+    question = ask_for_base(judge->host, &judge->ids);
+    hint = suggest_for_missing(judge, &control, only_control);
     ap_judge_report(judge, AP_CODE_NOT_INSTALLED, AP_WEIGHT_USUAL, &set, NULL,
-                    g_string_free(ids, FALSE), suggest_for_missing(judge, &control, only_control));
+                    g_string_free(ids, FALSE), g_strconcat(hint, question, NULL));
     judge->ids = (ApMatrix){ 0 };
 }
 

@@ -124,9 +124,13 @@ ap_judge_kept(ApJudge *judge);
 void
 ap_judge_previous_owner(ApJudge *judge);
 
-/* ap_conflict_keys.c: the host cannot do without the queues that it is to give away. */
+/* ap_conflict_needs.c: the host cannot do without the queues that it is to give away. */
 void
 ap_judge_needs(ApJudge *judge);
+
+/* ap_conflict_needs.c: what the host needs and does not have, whoever has it. */
+void
+ap_judge_kept_needs(ApJudge *judge);
 
 /* ap_conflict_step.c: the steps that lead to the matrix; FALSE if one cannot be taken. */
 gboolean

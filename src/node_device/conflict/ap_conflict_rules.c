@@ -89,7 +89,8 @@ static const ApRule rules[AP_N_CODES] = {
         { { ALLOW, ALLOW, WARN }, { ALLOW, ALLOW, WARN } },
     },
     [AP_CODE_HOST_NEEDS] = {
-        CONFLICT "_keys.c:report_needs", TRUE,
+        CONFLICT "_needs.c:report_needs" " "
+        CONFLICT "_needs.c:judge_kept_default", TRUE,
         { { ALLOW, ALLOW, WARN }, { ALLOW, ALLOW, REJECT } },
         "the queue is in this LPAR",
     },
@@ -124,7 +125,8 @@ static const ApRule rules[AP_N_CODES] = {
         { { WARN, WARN, WARN }, { WARN, WARN, WARN } },
     },
     [AP_CODE_NOT_KEPT] = {
-        CONFLICT "_boot.c:judge_not_kept", FALSE,
+        CONFLICT "_boot.c:judge_not_kept" " "
+        CONFLICT "_boot.c:report_undefined", FALSE,
         { { ALLOW, WARN, WARN }, { ALLOW, WARN, WARN } },
     },
     [AP_CODE_LOST_AT_BOOT] = {

@@ -87,7 +87,8 @@ static gboolean
 has_own_message(ApCode code)
 {
     return code == AP_CODE_UNREADABLE || code == AP_CODE_BAD_STEP || code == AP_CODE_BAD_XML ||
-           code == AP_CODE_METADATA_MISMATCH || code == AP_CODE_UUID_TAKEN;
+           code == AP_CODE_METADATA_MISMATCH || code == AP_CODE_UUID_TAKEN ||
+           code == AP_CODE_HOST_NEEDS;
 }
 
 

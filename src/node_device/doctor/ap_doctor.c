@@ -21,6 +21,7 @@ static const struct {
     { "vfio-ap-boot", ap_doctor_check_vfio_ap_boot },
     { "ap-config", ap_doctor_check_ap_config },
     { "masks", ap_doctor_check_masks },
+    { "host-needs", ap_doctor_check_host_needs },
     { "next-boot", ap_doctor_check_next_boot },
     { "mixed-binding", ap_doctor_check_mixed_binding },
     { "mdevctl", ap_doctor_check_mdevctl },

@@ -210,6 +210,23 @@ add_beginning_with(Collector *collector, const char *path, const char *prefix,
 }
 
 
+/* The kernel's own parameters end at a word "--"; a quote can stand before the name of one. */
+static void
+add_cmdline(Collector *collector)
+{
+    g_autofree char *text = read_text(collector, AP_NEXT_BOOT_CMDLINE);
+    g_auto(GStrv) words = text ? g_strsplit_set(text, " \t\n", -1) : NULL;
+    g_autoptr(GString) kept = g_string_new(NULL);
+
+    for (char **word = words; word && *word && strcmp(*word, "--") != 0; word++) {
+        if (g_str_has_prefix(*word, "ap.") || g_str_has_prefix(*word, "\"ap."))
+            g_string_append_printf(kept, "%s\n", *word);
+    }
+    if (text)
+        add_reduced(collector, AP_NEXT_BOOT_CMDLINE, kept->str);
+}
+
+
 /* Of AppArmor's profiles of a daemon whether they know us. */
 static void
 add_profiles(Collector *collector, const char *daemon)
@@ -228,7 +245,7 @@ add_profiles(Collector *collector, const char *daemon)
 static void
 add_processes(Collector *collector)
 {
-    add_beginning_with(collector, AP_NEXT_BOOT_CMDLINE, "ap.", " \n");
+    add_cmdline(collector);
     add_beginning_with(collector, AP_DOCTOR_STAT, "btime ", "\n");
     for (const char *const *name = ap_doctor_daemons; *name; name++) {
         g_autofree char *path = g_strdup_printf("/run/%s.pid", *name);

@@ -382,18 +382,43 @@ ap_doctor_check_masks(ApDoctor *doctor)
 
 
 static void
-add_lost(ApDoctor *doctor, const GPtrArray *findings)
+add_findings(ApDoctor *doctor, const GPtrArray *findings, const char *what)
 {
     guint shown = MIN(findings->len, NAMED_MAX);
 
     for (guint i = 0; i < shown; i++) {
         const ApFinding *finding = findings->pdata[i];
 
-        ap_doctor_add(doctor, AP_DOCTOR_FAULT, finding->hint, "%s", finding->message);
+        ap_doctor_add(doctor,
+                      finding->code == AP_CODE_HOST_NEEDS && finding->severity == AP_SEVERITY_WARN
+                          ? AP_DOCTOR_WARN
+                          : AP_DOCTOR_FAULT,
+                      finding->hint, "%s", finding->message);
     }
     if (shown < findings->len)
         ap_doctor_add(doctor, AP_DOCTOR_FAULT, "`virt-ap check` shows them",
-                      "%u more lose queues at the next boot", findings->len - shown);
+                      "%u more %s", findings->len - shown, what);
+}
+
+
+/* What went to guests, or is not in the LPAR, while something of the host still asks for it. */
+void
+ap_doctor_check_host_needs(ApDoctor *doctor)
+{
+    g_autoptr(GPtrArray) findings = NULL;
+
+    if (!need_bus(doctor))
+        return;
+    if (!doctor->host->masks_known) {
+        ap_doctor_add(doctor, AP_DOCTOR_UNKNOWN, NULL,
+                      "whether the host has the queues that it needs: see masks");
+        return;
+    }
+    findings = ap_conflict_check_needs(doctor->inventory);
+    if (findings->len > 0)
+        add_findings(doctor, findings, "needs of the host are not met");
+    else
+        ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "the host has the queues that it needs");
 }
 
 
@@ -411,7 +436,7 @@ ap_doctor_check_next_boot(ApDoctor *doctor)
     }
     findings = ap_conflict_check_boot(doctor->inventory);
     if (findings->len > 0)
-        add_lost(doctor, findings);
+        add_findings(doctor, findings, "lose queues at the next boot");
     else
         ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "what starts at boot keeps its queues");
 }

@@ -96,6 +96,23 @@ can_parse(ApDoctor *doctor, const char *path, GError **error)
 }
 
 
+/* mdevctl ends with a panic at a name that is no UTF-8, in whatever directory. */
+static gboolean
+check_name(ApDoctor *doctor, const char *dir, const char *name)
+{
+    g_autofree char *shown = ap_text_printable(name);
+
+    if (g_utf8_validate(name, -1, NULL))
+        return TRUE;
+    ap_doctor_add(doctor, AP_DOCTOR_FAULT,
+                  "move it away: `ls -b` shows how the shell writes its name",
+                  "%s has a file whose name is not UTF-8, '%s': mdevctl ends there, lists no "
+                  "definition and starts none",
+                  dir, shown);
+    return FALSE;
+}
+
+
 /* One file of a parent's directory; returns whether it is as it should be. */
 static gboolean
 check_definition(ApDoctor *doctor, const char *dir, const char *name, GHashTable *seen)
@@ -107,7 +124,7 @@ check_definition(ApDoctor *doctor, const char *dir, const char *name, GHashTable
     struct stat st;
 
     if (!uuid)
-        return TRUE;
+        return check_name(doctor, dir, name);
     if (!ap_root_stat(doctor->root, path, TRUE, &st)) {
         ap_doctor_add(doctor, AP_DOCTOR_WARN, hint, "%s leads nowhere: mdevctl passes over it",
                       path);
@@ -167,7 +184,8 @@ ap_doctor_check_definitions(ApDoctor *doctor)
         return;
     for (guint i = 0; parents && i < parents->len; i++) {
         if (strcmp(parents->pdata[i], "scripts.d") != 0)
-            ok = check_parent(doctor, parents->pdata[i], &n) && ok;
+            ok = check_name(doctor, DEFINITIONS, parents->pdata[i]) &&
+                 check_parent(doctor, parents->pdata[i], &n) && ok;
     }
     if (ok)
         ap_doctor_add(doctor, AP_DOCTOR_OK, NULL, "mdevctl can read its %u definition%s", n,
@@ -230,6 +248,19 @@ get_now(const ApDoctor *doctor)
 }
 
 
+/* Who owns the files of a captured host says nothing. */
+static gboolean
+is_foreign_lock(const ApDoctor *doctor)
+{
+    struct stat st;
+    int owner;
+
+    if (ap_root_is_host(doctor->root))
+        return ap_lock_get_state(AP_LOCK_PATH, &owner) == AP_LOCK_FOREIGN;
+    return ap_root_stat(doctor->root, AP_LOCK_PATH, FALSE, &st) && !S_ISREG(st.st_mode);
+}
+
+
 void
 ap_doctor_check_lock(ApDoctor *doctor)
 {
@@ -240,10 +271,8 @@ ap_doctor_check_lock(ApDoctor *doctor)
 
     if (!ap_doctor_need(doctor, "/run/lock"))
         return;
-    /* Who owns the files of a captured host says nothing. */
-    if (ap_root_is_host(doctor->root) &&
-        ap_lock_get_state(AP_LOCK_PATH, &owner) == AP_LOCK_FOREIGN) {
-        ap_doctor_add(doctor, AP_DOCTOR_WARN, "`rm " AP_LOCK_PATH "`",
+    if (is_foreign_lock(doctor)) {
+        ap_doctor_add(doctor, AP_DOCTOR_WARN, "`rm -r " AP_LOCK_PATH "`",
                       AP_LOCK_PATH " is no regular file of root's, so it is no lock; s390-tools' "
                                    "chzdev and ap-check wait for it all the same");
         return;

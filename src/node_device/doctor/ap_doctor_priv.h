@@ -104,6 +104,8 @@ ap_doctor_check_queues(ApDoctor *doctor);
 void
 ap_doctor_check_masks(ApDoctor *doctor);
 void
+ap_doctor_check_host_needs(ApDoctor *doctor);
+void
 ap_doctor_check_next_boot(ApDoctor *doctor);
 void
 ap_doctor_check_mixed_binding(ApDoctor *doctor);

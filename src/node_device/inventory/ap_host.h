@@ -10,6 +10,9 @@
 
 #define AP_HOST_MATRIX_DIR "/sys/devices/vfio_ap/matrix"
 
+/* The domain that the kernel takes where none is asked for. */
+#define AP_HOST_DEFAULT_DOMAIN "/sys/bus/ap/ap_domain"
+
 /**
  * ApActiveMdev:
  * @uuid: in lower case

@@ -19,7 +19,7 @@ need_free(gpointer data)
 
 
 /* Takes over @who. */
-static void
+static ApNeed *
 add_need(GPtrArray *needs, char *who, const ApApqnSet *apqns)
 {
     ApNeed *need = g_new0(ApNeed, 1);
@@ -27,6 +27,7 @@ add_need(GPtrArray *needs, char *who, const ApApqnSet *apqns)
     need->who = who;
     need->apqns = *apqns;
     g_ptr_array_add(needs, need);
+    return need;
 }
 
 
@@ -70,7 +71,8 @@ load_nodes(const ApRoot *root, GPtrArray *needs, GPtrArray *problems)
             (ap_mask_equal(&adapters, &full) && ap_mask_equal(&domains, &full)))
             continue;
         ap_apqn_set_add(&set, &adapters, &domains);
-        add_need(needs, g_strdup_printf("the zcrypt device node %s uses", name), &set);
+        add_need(needs, g_strdup_printf("the zcrypt device node %s uses", name), &set)
+            ->one_is_enough = TRUE;
     }
 }
 
@@ -105,6 +107,45 @@ parse_token_line(const char *line, ApApqnSet *set, GError **error)
 
 
 gboolean
+ap_needs_is_token(const char *name)
+{
+    return g_str_has_prefix(name, "ep11tok") && g_str_has_suffix(name, ".conf");
+}
+
+
+static gboolean
+begins_list(const char *line)
+{
+    return strcmp(line, "APQN_ALLOWLIST") == 0 || strcmp(line, "APQN_WHITELIST") == 0;
+}
+
+
+char *
+ap_needs_reduce_token(const char *text)
+{
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    GString *kept = g_string_new(NULL);
+    gboolean listing = FALSE;
+
+    for (char **line = lines; *line; line++) {
+        ApApqnSet apqns = { 0 };
+        gboolean is_edge;
+
+        (*line)[strcspn(*line, "#")] = '\0';
+        g_strstrip(*line);
+        is_edge = begins_list(*line) || strcmp(*line, "END") == 0;
+        if (is_edge)
+            listing = begins_list(*line);
+        if (is_edge || (listing && parse_token_line(*line, &apqns, NULL)))
+            g_string_append_printf(kept, "%s\n", *line);
+        else if (listing && **line)
+            g_string_append(kept, "?\n");
+    }
+    return g_string_free(kept, FALSE);
+}
+
+
+gboolean
 ap_needs_parse_token(const char *text, ApApqnSet *set, GError **error)
 {
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
@@ -118,7 +159,7 @@ ap_needs_parse_token(const char *text, ApApqnSet *set, GError **error)
         g_strstrip(line);
         if (line[0] == '\0')
             continue;
-        if (strcmp(line, "APQN_ALLOWLIST") == 0 || strcmp(line, "APQN_WHITELIST") == 0)
+        if (begins_list(line))
             listing = TRUE;
         else if (strcmp(line, "END") == 0)
             listing = FALSE;
@@ -142,7 +183,7 @@ load_tokens(const ApRoot *root, GPtrArray *needs, GPtrArray *problems)
         g_autofree char *text = NULL;
         ApApqnSet set = { 0 };
 
-        if (!g_str_has_prefix(name, "ep11tok") || !g_str_has_suffix(name, ".conf"))
+        if (!ap_needs_is_token(name))
             continue;
         text = ap_root_read(root, path, AP_ROOT_SMALL_MAX, NULL, &error);
         if (text && !ap_needs_parse_token(text, &set, &error)) {
@@ -166,7 +207,7 @@ ap_needs_load(const ApRoot *root, GPtrArray *problems)
 
     ap_zkey_load(root, &keys, problems);
     if (!ap_apqn_set_is_empty(&keys))
-        add_need(needs, g_strdup("keys of its zkey repository use"), &keys);
+        add_need(needs, g_strdup("keys of its zkey repository use"), &keys)->are_keys = TRUE;
     load_nodes(root, needs, problems);
     load_tokens(root, needs, problems);
     return needs;

@@ -13,10 +13,14 @@
 /**
  * ApNeed:
  * @who: who needs them, as the beginning of a sentence: "keys of its zkey repository use"
+ * @are_keys: whether keys of the zkey repository do
+ * @one_is_enough: whether @apqns are a choice, of which one that is there will do
  * @apqns: the queues
  */
 typedef struct {
     char *who;
+    gboolean are_keys;
+    gboolean one_is_enough;
     ApApqnSet apqns;
 } ApNeed;
 
@@ -44,3 +48,21 @@ ap_needs_load(const ApRoot *root, GPtrArray *problems);
  */
 gboolean
 ap_needs_parse_token(const char *text, ApApqnSet *set, GError **error);
+
+/**
+ * ap_needs_is_token:
+ * @name: a file's name in AP_NEEDS_TOKEN_DIR
+ *
+ * Returns: whether it is the configuration of an EP11 token.
+ */
+gboolean
+ap_needs_is_token(const char *name);
+
+/**
+ * ap_needs_reduce_token:
+ * @text: content of a file ep11tok*.conf of openCryptoki
+ *
+ * Returns: what ap_needs_parse_token() looks at, and no other word of it; the caller frees it.
+ */
+char *
+ap_needs_reduce_token(const char *text);
