@@ -5,6 +5,7 @@ of a capture that failed."""
 
 import os
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -86,6 +87,31 @@ class CaptureTest(unittest.TestCase):
                 self.assertEqual(virt_ap(root, "capture", str(captured)).returncode, 0)
                 for args in (("list", "--json"), ("check", "--json")):
                     self.assert_same(root, captured, *args)
+
+    def test_what_the_host_has_and_needs_says_the_same_when_captured(self):
+        for path in sorted((SOURCE / "tests" / "hosts").glob("h*.host")):
+            name = path.stem
+            with self.subTest(name):
+                root, captured = self.build(name), self.top / f"{name}.captured"
+                self.assertEqual(virt_ap(root, "capture", str(captured)).returncode, 0)
+                for args in (("list", "--json"), ("check", "--json"), ("doctor", "--json"),
+                             ("map",)):
+                    self.assert_same(root, captured, *args)
+                shutil.rmtree(root)
+                shutil.rmtree(captured)
+
+    def test_of_tokens_and_the_command_line_only_what_is_read_is_kept(self):
+        root, captured = self.build("host-needs-others"), self.top / "captured"
+        token = root / "etc/opencryptoki/ep11tok01.conf"
+        token.write_text("PIN SECRET\nAPQN_ALLOWLIST\n6 71 # SECRET\nSECRET\nEND\nSECRET\n")
+        (root / "proc").mkdir(exist_ok=True)
+        (root / "proc/cmdline").write_text("SECRET \"ap.apmask=-5\" -- ap.aqmask=-SECRET\n")
+        virt_ap(root, "capture", str(captured))
+        kept = [p for p in captured.rglob("*") if p.is_file()]
+        self.assertEqual([p for p in kept if "SECRET" in p.read_text()], [])
+        self.assertEqual((captured / "etc/opencryptoki/ep11tok01.conf").read_text(),
+                         "APQN_ALLOWLIST\n6 71\n?\nEND\n")
+        self.assertEqual((captured / "proc/cmdline").read_text(), "\"ap.apmask=-5\"\n")
 
     def test_what_the_host_needs_is_captured(self):
         root, captured = self.build("host-needs"), self.top / "captured"

@@ -213,7 +213,8 @@ CASES = {
         "host-needs", "warn", "domain 5 is the host's default domain", "echo 4 >"),
     "keys name a queue that guests have": (
         lambda h: h.write("etc/zkey/repository/root.info", "apqns=01.0004\n"),
-        "host-needs", "fault", "01.0004 (adapter 1, domain 4) is needed by the host", "zkey change"),
+        "host-needs", "fault", "01.0004 (adapter 1, domain 4) is needed by the host",
+        "zkey change"),
     "many zcrypt nodes lost their queues": (many_nodes, "host-needs", "fault",
                                             "2 more needs of the host", "virt-ap check"),
     "the rule waits for what passes in the initrd": (

@@ -12,6 +12,7 @@
 #include "conf/ap_domain_xml.h"
 #include "conf/ap_mdevctl_json.h"
 #include "node_device/doctor/ap_doctor.h"
+#include "node_device/inventory/ap_needs.h"
 #include "node_device/inventory/ap_zkey.h"
 #include "out.h"
 #include "util/ap_error.h"
@@ -35,6 +36,9 @@ static const char *const queue_attrs[] = {
 static const char *const mdev_attrs[] = { "ap_config", "control_domains", NULL };
 static const char *const listed_attrs[] = { "matrix", "guest_matrix", NULL };
 static const char *const file_list[] = { AP_CONFIG_PATH, AP_LAST_GUESTS_PATH, NULL };
+
+/* In the place of a definition that is none. */
+#define BROKEN "{"
 
 /* A capture while it is made. */
 typedef struct {
@@ -232,7 +236,7 @@ static gboolean
 capture_definition(const Capture *capture, const char *name, GError **error)
 {
     g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", name, NULL);
-    g_autofree char *uuid = ap_uuid_normalize(name);
+    g_autofree char *uuid = ap_uuid_from_name(name);
     g_autofree char *text = NULL;
     g_autoptr(GError) local = NULL;
     g_autoptr(ApMdevDef) def = NULL;
@@ -247,7 +251,8 @@ capture_definition(const Capture *capture, const char *name, GError **error)
     if (def)
         return write_file(capture, path, text, length, 0600, error);
     warn_left_out(path, local);
-    return TRUE;
+    /* That one is there and cannot be read, others depend on. */
+    return !text || write_file(capture, path, BROKEN, strlen(BROKEN), 0600, error);
 }
 
 
@@ -348,6 +353,45 @@ capture_zkey(const Capture *capture, GError **error)
 }
 
 
+/* The masks of further zcrypt device nodes. */
+static gboolean
+capture_nodes(const Capture *capture, GError **error)
+{
+    static const char *const masks[] = { "apmask", "aqmask", NULL };
+    g_autoptr(GPtrArray) names = ap_root_list(capture->root, AP_NEEDS_NODE_DIR, NULL);
+
+    for (guint i = 0; names && i < names->len; i++) {
+        g_autofree char *dir = g_strconcat(AP_NEEDS_NODE_DIR "/", names->pdata[i], NULL);
+
+        if (!copy_attrs(capture, dir, masks, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
+/* Of openCryptoki's EP11 tokens only the APQNs that they list. */
+static gboolean
+capture_tokens(const Capture *capture, GError **error)
+{
+    g_autoptr(GPtrArray) names = ap_root_list(capture->root, AP_NEEDS_TOKEN_DIR, NULL);
+
+    for (guint i = 0; names && i < names->len; i++) {
+        g_autofree char *path = g_strconcat(AP_NEEDS_TOKEN_DIR "/", names->pdata[i], NULL);
+        g_autofree char *text = NULL;
+        g_autofree char *kept = NULL;
+
+        if (!ap_needs_is_token(names->pdata[i]))
+            continue;
+        text = ap_root_read(capture->root, path, AP_ROOT_SMALL_MAX, NULL, NULL);
+        kept = text ? ap_needs_reduce_token(text) : NULL;
+        if (kept && !write_file(capture, path, kept, strlen(kept), 0600, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
 /* Of /proc/cpuinfo only the line that tells the CRYCB's format. */
 static gboolean
 capture_facilities(const Capture *capture, GError **error)
@@ -424,6 +468,7 @@ capture_all(const Capture *capture, GError **error)
            capture_domains(capture, "/etc/libvirt/qemu", error) &&
            capture_domains(capture, "/run/libvirt/qemu", error) &&
            capture_autostart(capture, error) && capture_zkey(capture, error) &&
+           capture_nodes(capture, error) && capture_tokens(capture, error) &&
            capture_facilities(capture, error) && capture_doctor(capture, error);
 }
 

@@ -101,8 +101,8 @@ ap_conflict_check_needs(ApInventory *inventory);
  * @inventory: what there is
  * @uuid: an mdev whose definition is to be removed
  *
- * Returns: (element-type ApFinding): not-kept of each guest that needs it after the next boot, never
- *   a reject; the caller unrefs it.
+ * Returns: (element-type ApFinding): not-kept of each guest that needs it after the next boot,
+ *   never a reject; the caller unrefs it.
  */
 GPtrArray *
 ap_conflict_check_undefine(ApInventory *inventory, const char *uuid);
