@@ -5,8 +5,8 @@
  * libvirt runs it three times for each start, and waits. Most guests have no AP: they are let
  * through before anything else is read, by this program, which does without GLib and libxml2 since
  * loading those takes longer than all that it does. The others go on to libvirt-ap-hook-session. So
- * does a guest that ends while there are claims: its matrix may have been detached while it ran, and
- * its claims have to end also if its XML cannot be read.
+ * does a guest that ends while there are claims: its matrix may have been detached while it ran,
+ * and its claims have to end also if its XML cannot be read.
  *
  * What libvirt cannot take back any more (a guest that runs or has ended) never fails, whatever
  * happens to libvirt-ap-hook-session: that is a child then. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* libvirt-ap-hook-session: main() of what libvirt-ap-hook does for a guest that has AP, or had: it
- * takes over that program's arguments and its standard input. libvirt waits for the hook, so it never
- * calls libvirt. */
+ * takes over that program's arguments and its standard input. libvirt waits for the hook, so it
+ * never calls libvirt. */
 #include <string.h>
 #include <unistd.h>
 
