@@ -22,7 +22,9 @@ may_bring(ApJudge *judge, const ApOwner *owner)
 static gboolean
 is_claimed(ApJudge *judge, const ApOwner *owner)
 {
-    if (owner->active)
+    /* One that is being made is active in a moment. */
+    if (owner->active ||
+        g_ptr_array_find_with_equal_func(judge->host->going, owner->uuid, g_str_equal, NULL))
         return TRUE;
     if (owner->brought_by)
         return may_bring(judge, owner);
