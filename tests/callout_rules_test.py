@@ -42,6 +42,8 @@ class ModifyTest(WorldTest):
         self.assert_refused(self.modify([5], [4, 6], auto=True), f"mdev {B}")
         self.host.define(A, [5], [4, 6], auto=True)
         self.assert_passed(self.modify([5], [4, 6], [4], auto=True))
+        self.host.add_guest("web", B)
+        self.assert_passed(self.modify([5], [4, 6], [4], auto=True))
 
     def test_what_is_not_defined_cannot_be_modified(self):
         """mdevctl would define it, unasked."""

@@ -78,13 +78,15 @@ say_shared(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner, gboole
 }
 
 
+/* @guest: NULL for the owner's, which is known only when the message has asked for it. */
 static void
 report_shared(ApJudge *judge, ApCode code, ApWeight weight, const ApApqnSet *shared,
               const ApOwner *owner, const ApGuest *guest, const char *otherwise)
 {
-    ap_judge_report_other(judge, code, weight, shared, owner->uuid, guest,
-                          say_shared(judge, shared, owner, code == AP_CODE_IN_USE),
-                          ap_judge_suggest(judge, otherwise));
+    char *message = say_shared(judge, shared, owner, code == AP_CODE_IN_USE);
+
+    ap_judge_report_other(judge, code, weight, shared, owner->uuid, guest ? guest : owner->guest,
+                          message, ap_judge_suggest(judge, otherwise));
 }
 
 
@@ -146,14 +148,14 @@ share_with(const ApOwner *owner, gpointer data)
     }
     judge->at_boot = defined && meet_at_boot(judge, owner);
     if (live) {
-        report_shared(judge, AP_CODE_IN_USE, AP_WEIGHT_USUAL, &shared, owner, owner->guest,
+        report_shared(judge, AP_CODE_IN_USE, AP_WEIGHT_USUAL, &shared, owner, NULL,
                       ap_inventory_get_foreign_user(judge->inventory, owner)
                           ? "or wait until whoever has that mdev open is done with it"
                           : "or stop that mdev first");
     } else {
         report_shared(judge, AP_CODE_DEFINED_ELSEWHERE,
                       is_claimed(judge, owner) ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL, &shared,
-                      owner, owner->guest,
+                      owner, NULL,
                       owner->brought_by ? "or change that guest's metadata first"
                                         : "or change that definition first");
         share_with_guest(judge, &shared, owner);
