@@ -102,14 +102,15 @@ def is_free(world, pair):
             and not any(pair in matrix.pairs for matrix in world.active.values()))
 
 
-def judge_unreadable(world, mdev, pairs, answer):
+def judge_unreadable(world, mdev, pairs, claimed, answer):
+    """@pairs: what is newly taken; @claimed: what of it a guest could have that nobody sees."""
     for other in set(world.hidden) - {mdev}:
         truth = world.active[other].pairs
         is_garbage = world.hidden[other] == "garbage"
         answer.must("holder unreadable", pairs and is_garbage)
         answer.must("holder unreadable, has it", pairs & truth)
         answer.may("holder unreadable", True)
-    answer.must("claim or status unreadable", pairs and world.has_cut_holder)
+    answer.must("claim or status unreadable", claimed and world.has_cut_holder)
     answer.may("claim or status unreadable", world.has_cut_holder)
 
 
@@ -134,7 +135,7 @@ def judge_start(world, mdev, matrix, answer):
     judge_host(world, matrix, answer)
     judge_ids(world, matrix, answer)
     # Where each queue says that nobody has it, nobody need be looked for.
-    judge_unreadable(world, mdev, {p for p in pairs if not is_free(world, p)}, answer)
+    judge_unreadable(world, mdev, {p for p in pairs if not is_free(world, p)}, set(), answer)
     answer.must("not bound", world.kernel < (6, 0) and any(
         is_installed(world, p) and world.driver(p) != "vfio_ap" for p in pairs))
     answer.must("too big", world.kernel < (6, 10) and len(pairs) > 511)
@@ -153,7 +154,9 @@ def judge_define(world, question, answer):
     answer.may("another's, and active here", (not old or matrix != own) and
                (matrix.pairs - kept) & others)
     grows = matrix.pairs - kept - own.pairs
-    judge_unreadable(world, mdev, grows, answer)
+    # The callout looks for guests only where another matrix has the queue.
+    elsewhere = union(matrix_of(world, u) for u in world.defined if u != mdev)
+    judge_unreadable(world, mdev, grows, grows & (elsewhere | others), answer)
     answer.may("masks unreadable", world.hidden_masks)
     answer.may("guest's definition unreadable", world.has_cut_guest)
     starts = auto or any(g.mdev == mdev and g.boots for g in world.guests.values())
@@ -208,7 +211,7 @@ def judge_guest(world, question, answer):
     answer.must("empty", not matrix.pairs)
     judge_host(world, matrix, answer)
     judge_ids(world, matrix, answer)
-    judge_unreadable(world, mdev, matrix.pairs, answer)
+    judge_unreadable(world, mdev, matrix.pairs, matrix.pairs, answer)
     seen = visible(world, matrix)
     answer.must("sees nothing", not seen and any(is_installed(world, p) for p in matrix.pairs))
     judge_cpu(world, question, seen, answer)
