@@ -184,6 +184,14 @@ def judge_cpu(world, question, pairs, answer):
             "apft" not in features or ("apqci" not in features and small)))
 
 
+def judge_use(world, mdev, answer):
+    """Somebody has it open: a queue that is bound says so, since Linux 6.0."""
+    used = mdev in world.used
+    bound = used and any(world.driver(p) == "vfio_ap" for p in world.active[mdev].pairs)
+    answer.must("in use", bound and world.kernel >= (6, 0) and mdev not in world.hidden)
+    answer.may("in use", used or mdev in world.hidden)
+
+
 def judge_guest(world, question, answer):
     name, mdev = question.guest, question.mdev
     answer.must("document cut", question.is_cut)
@@ -202,6 +210,7 @@ def judge_guest(world, question, answer):
     answer.must("itself unreadable", world.hidden.get(mdev) == "garbage")
     answer.may("itself unreadable", mdev in world.hidden)
     answer.must("another guest has it", holds(world, mdev) - {name})
+    judge_use(world, mdev, answer)
     claimed = {c.mdev for c in world.claims if c.is_alive and c.guest != name} - {mdev}
     answer.must("another guest's queue", matrix.pairs & (
         live_of_others(world, mdev) | union(matrix_of(world, u) for u in claimed)))
@@ -234,10 +243,7 @@ def judge_begin(world, question, answer):
 def judge_stop(world, question, answer):
     mdev = question.mdev
     answer.must("a guest has it", holds(world, mdev))
-    used = mdev in world.used
-    bound = any(world.driver(p) == "vfio_ap" for p in world.active[mdev].pairs)
-    answer.must("in use", used and bound and world.kernel >= (6, 0) and mdev not in world.hidden)
-    answer.may("in use", used or mdev in world.hidden)
+    judge_use(world, mdev, answer)
     answer.must("claim or status unreadable", world.has_cut_holder)
 
 
