@@ -38,6 +38,11 @@ forgive_defined(ApInventory *inventory, const char *uuid, const ApMdevDef *def, 
     if (!old)
         return;
     known = ap_conflict_check(inventory, &before, AP_PHASE_BIT(AP_PHASE_DEFINE));
+    /* Guests that cannot be listed may start the old definition at boot; that is no excuse. */
+    if (def->autostart && !old->def->autostart && !ap_inventory_get_guests(inventory)) {
+        for (guint i = 0; i < known->len; i++)
+            ((ApFinding *)known->pdata[i])->at_boot = FALSE;
+    }
     forgive_known(findings, known,
                   (old->def->autostart || !def->autostart) && old->valid &&
                       ap_mdev_def_replay(def, NULL, NULL, &matrix, NULL) &&
