@@ -81,12 +81,19 @@ find_shared(const char *name, const char *value)
 }
 
 
+static gboolean
+is_shared(const ApMdevAttr *attr)
+{
+    return attr >= shared_attrs[0] && attr < shared_attrs[G_N_ELEMENTS(bit_attrs)];
+}
+
+
 static void
 attr_free(gpointer data)
 {
     ApMdevAttr *attr = data;
 
-    if (attr >= shared_attrs[0] && attr < shared_attrs[G_N_ELEMENTS(bit_attrs)])
+    if (is_shared(attr))
         return;
     g_free(attr->name);
     g_free(attr->value);
@@ -195,10 +202,21 @@ apply_ap_config(ApMatrix *matrix, const char *value, GError **error)
 }
 
 
+static void
+set_bit(ApMatrix *matrix, gsize mask_offset, gboolean assign, guint id)
+{
+    ApMask *mask = G_STRUCT_MEMBER_P(matrix, mask_offset);
+
+    if (assign)
+        ap_mask_set(mask, id);
+    else
+        ap_mask_clear(mask, id);
+}
+
+
 static gboolean
 apply_bit(ApMatrix *matrix, gsize mask_offset, gboolean assign, const char *value, GError **error)
 {
-    ApMask *mask = G_STRUCT_MEMBER_P(matrix, mask_offset);
     guint64 id;
 
     if (!ap_attr_parse(value, &id, error))
@@ -208,17 +226,30 @@ apply_bit(ApMatrix *matrix, gsize mask_offset, gboolean assign, const char *valu
                     "id %" G_GUINT64_FORMAT " is outside 0..255", id);
         return FALSE;
     }
-    if (assign)
-        ap_mask_set(mask, id);
-    else
-        ap_mask_clear(mask, id);
+    set_bit(matrix, mask_offset, assign, id);
     return TRUE;
+}
+
+
+/* Where it stands says what it means. */
+static void
+apply_shared(ApMatrix *matrix, const ApMdevAttr *attr)
+{
+    gsize index = attr - shared_attrs[0];
+    guint i = index / G_N_ELEMENTS(shared_attrs[0]);
+
+    set_bit(matrix, bit_attrs[i].mask_offset, bit_attrs[i].assign,
+            index % G_N_ELEMENTS(shared_attrs[0]));
 }
 
 
 static gboolean
 apply_attr(ApMatrix *matrix, const ApMdevAttr *attr, GError **error)
 {
+    if (is_shared(attr)) {
+        apply_shared(matrix, attr);
+        return TRUE;
+    }
     if (attr->value[0] == '\0') {
         g_set_error(error, AP_ERROR, AP_ERROR_NUMBER, "the value is empty");
         return FALSE;

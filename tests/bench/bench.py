@@ -9,6 +9,7 @@ AP_CHECK=PATH also measures s390-tools' ap-check. Exits with 1 if a goal is miss
 import json
 import os
 import pathlib
+import random
 import shutil
 import subprocess
 import sys
@@ -194,6 +195,49 @@ def measure_virt_ap(build, work):
     row_absolute("virt-ap list: 1,360 queues, 96 matrices", ours, 50, floor=least)
 
 
+def weigh(argv):
+    """Seconds of CPU time and MB of memory that a command takes."""
+    actions = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_WRONLY, 0) for stream in (1, 2)]
+    pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=actions)
+    usage = os.wait4(pid, 0)[2]
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def many_definitions(root, count, choose):
+    """As many definitions; @choose gives the adapters and domains of each."""
+    big_host.build(root, 60, 85, 1, 0)
+    shutil.rmtree(root / DEFINITIONS)
+    shutil.rmtree(root / "sys/devices/vfio_ap/matrix")
+    (root / DEFINITIONS).mkdir()
+    (root / "sys/devices/vfio_ap/matrix").mkdir()
+    for number in range(count):
+        adapters, domains = choose(number)
+        attrs = [{"assign_adapter": str(i)} for i in adapters]
+        attrs += [{"assign_domain": str(i)} for i in domains]
+        text = json.dumps({"mdev_type": "vfio_ap-passthrough", "start": "manual", "attrs": attrs})
+        path = root / DEFINITIONS / f"{number:08x}-0000-4000-8000-000000000000"
+        path.write_text(text, encoding="ascii")
+    return root
+
+
+def measure_audits(build, work):
+    """What a support dump can hold at worst: each pair of definitions shares a queue."""
+    virt_ap = str(build / "tools/virt-ap")
+    dice = random.Random(1)
+
+    def some(_):
+        return [sorted(dice.sample(range(256), dice.choice((1, 2, 8, 64)))) for _ in range(2)]
+
+    for what, count, choose in (("one queue", 20000, lambda _: ([1], [4])),
+                                ("random queues", 20000, some),
+                                ("65,536 queues each", 300, lambda _: (range(256), range(256)))):
+        root = many_definitions(work / "audit", count, choose)
+        seconds, megabytes = weigh([virt_ap, "--root", str(root), "check", "--json"])
+        row_absolute(f"audit: {count:,} definitions, {what}", seconds, 5, "s ")
+        row_absolute(f"audit: {count:,} definitions, {what}: memory", megabytes, 500, "MB")
+        shutil.rmtree(root)
+
+
 def measure_hook(build):
     """A guest without AP whose XML is big: libvirt starts the hook three times for it."""
     disks = "".join(f"<disk type='file' device='disk'><source file='/images/{i}.qcow2'/>"
@@ -216,6 +260,7 @@ def main():
         measure_active(build, work)
         measure_engine(build, work)
         measure_virt_ap(build, work)
+        measure_audits(build, work)
     measure_hook(build)
     if missed:
         print(f"missed: {'; '.join(missed)}")
