@@ -26,13 +26,28 @@ list_device_files(const ApHost *host, const char *uuid)
 }
 
 
+/* Whether the process is libvirt's daemon, which may have an mdev open for a moment while its guest
+ * starts or ends; libvirt's own files tell which guest that is. */
+static gboolean
+is_libvirt(const ApHost *host, const char *pid)
+{
+    g_autofree char *path = g_strconcat("/proc/", pid, "/comm", NULL);
+    g_autofree char *command = ap_root_read_line(host->root, path);
+
+    return g_strcmp0(command, "libvirtd") == 0 || g_strcmp0(command, "virtqemud") == 0;
+}
+
+
 /* Notes which of vfio's files a process has open. */
 static void
 note_open_files(ApHost *host, const char *pid)
 {
     g_autofree char *dir = g_strconcat("/proc/", pid, "/fd", NULL);
-    g_autoptr(GPtrArray) fds = ap_root_list(host->root, dir, NULL);
+    g_autoptr(GPtrArray) fds = NULL;
 
+    if (is_libvirt(host, pid))
+        return;
+    fds = ap_root_list(host->root, dir, NULL);
     for (guint i = 0; fds && i < fds->len; i++) {
         g_autofree char *path = g_strconcat(dir, "/", fds->pdata[i], NULL);
         g_autofree char *target = ap_root_read_target(host->root, path);
