@@ -42,6 +42,8 @@ class Boot(unittest.TestCase):
     def setUp(self):
         # Its masks give adapters 1 and 2 to guests before any driver is loaded.
         lab.require("small.conf", init="systemd")
+        # Without a rule nothing that starts at boot could keep its queues, and would be refused.
+        lab.write_file("/etc/udev/rules.d/41-ap.rules", MASKS_RULE)
         for uuid, domain in ((A, 4), (B, 6)):
             lab.must("virt-ap", "define", "-", stdin=lab.nodedev_xml(uuid, [1], [domain]))
             lab.must("virt-ap", "autostart", uuid)
@@ -75,7 +77,6 @@ class Boot(unittest.TestCase):
         self.assert_ready(a="02.0004\n", b="01.0006\n")
 
     def test_neither_a_driver_that_was_first_nor_a_queue_without_one_holds_it_up(self):
-        lab.write_file("/etc/udev/rules.d/41-ap.rules", MASKS_RULE)
         lab.write_file("/etc/udev/rules.d/99-unbind.rules", UNBIND_RULE)
         lab.sh('mkdir -p "$1" && cat > "$1/limit.conf" <<END\n' + LIMIT + 'END\n',
                "/etc/systemd/system/libvirt-ap-boot.service.d")
