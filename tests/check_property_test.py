@@ -254,7 +254,8 @@ class Judge:
         unusable = {p for p in installed if host.is_unusable(p)}
         if unusable:
             self.add("unusable", unusable, "warn", "warn", "warn")
-        if (not is_definition and self.mdev in host.active and self.guest
+        is_judged = self.phase == "guest" or (self.phase == "live" and not self.is_audit)
+        if (is_judged and self.mdev in host.active and self.guest
                 and host.runs(self.guest) and not visible - unusable):
             self.add("no-queue-left", [], None, "warn", "reject")
 
