@@ -193,6 +193,29 @@ class StartTest(WorldTest):
         self.assert_passed(call("get", "attributes", B))
 
 
+class ClaimTest(WorldTest):
+    """Nobody knows which matrix a guest is to have whose claim cannot be read."""
+
+    def test_a_claim_that_cannot_be_read_is_a_veto(self):
+        self.host.activate(B, [1], [4])
+        self.host.define(C, [1], [6])
+        name = f"run/libvirt-ap/claims/{A}.{D}"
+        for text in ("", "[claim]\nguest=x\n", None):
+            with self.subTest(text=text):
+                path = self.host.path(name)
+                if text is None:
+                    path.unlink()
+                    os.mkfifo(path)
+                else:
+                    self.host.write(name, text)
+                for event, action, mdev in (("pre", "define", A), ("pre", "start", A),
+                                            ("pre", "modify", C), ("live", "modify", B)):
+                    self.assert_refused(call(event, action, mdev, definition([5], [4])), name)
+                self.assert_passed(call("pre", "modify", C, definition([1], [6])))
+        path.unlink()
+        self.assert_passed(call("pre", "define", A, definition([5], [4])))
+
+
 class BroughtTest(WorldTest):
     """What a guest brings in its metadata counts like a definition."""
 
@@ -313,6 +336,19 @@ class BootTest(WorldTest):
                                 f"05.0004 (adapter 5, domain 4) is defined for mdev {B}")
         self.host.define(A, [5], [4])
         self.assert_refused(call("pre", "modify", A, definition([5], [4], auto=True)), B)
+
+    def test_what_goes_now_starts_again_at_boot(self):
+        """That it may hold another queue now does not hide what it is defined for."""
+        self.host.activate(B, [1], [4])
+        for path in self.host.path(f"{MATRIX}/{B}").iterdir():
+            path.unlink()
+        self.host.write("sys/devices/ap/card05/05.0004/status", "unassigned\n")
+        self.host.write("sys/devices/ap/card01/01.0004/status", "assigned\n")
+        self.host.define(B, [5], [4], auto=True)
+        self.host.define(A, [1, 5], [4])
+        self.assert_passed(call("pre", "modify", A, definition([1, 5], [4])))
+        self.assert_refused(call("pre", "modify", A, definition([1, 5], [4], auto=True)),
+                            f"05.0004 (adapter 5, domain 4) is defined for mdev {B}")
 
     def test_active_or_not_the_masks_count(self):
         self.masks_at_boot([5], [4])

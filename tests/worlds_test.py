@@ -91,7 +91,8 @@ class World:
         self.active, self.defined, self.guests, self.claims = {}, {}, {}, []
         self.hidden, self.used, self.pools = {}, set(), {}
         self.hidden_masks, self.rule = set(), {}
-        self.has_cut_guest = self.has_cut_holder = self.has_bad_rule = False
+        self.has_cut_guest = self.has_cut_claim = self.has_cut_status = False
+        self.has_bad_rule = False
         self.has_ended_guest = False
         self.starts = rng.random() > 0.05
         self.has_processes = rng.random() < 0.4
@@ -214,7 +215,7 @@ class World:
         kind = rng.choice(["claim", "status", "mask", "matrix", "matrix", "gone", "gone",
                            "definition", "guest", "rule"])
         if kind == "claim":
-            self.has_cut_holder = True
+            self.has_cut_claim = True
             path = f"/run/libvirt-ap/claims/{guest_uuid('x')}.{full_uuid(rng.choice(MDEVS))}"
             how = rng.choice(["empty", "cut", "fifo", "dir"])
             if how in ("fifo", "dir"):
@@ -222,7 +223,7 @@ class World:
             else:
                 self.file(path, "" if how == "empty" else "[claim]\nguest=x\n")
         elif kind == "status":
-            self.has_cut_holder = True
+            self.has_cut_status = True
             self.file("/run/libvirt/qemu/x.xml", rng.choice([
                 "", "<domstatus state='running' pid='84'><domain><name>x</na",
                 "<domstatus state='dancing' pid='84'>\n"

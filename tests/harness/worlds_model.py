@@ -102,16 +102,17 @@ def is_free(world, pair):
             and not any(pair in matrix.pairs for matrix in world.active.values()))
 
 
-def judge_unreadable(world, mdev, pairs, claimed, answer):
-    """@pairs: what is newly taken; @claimed: what of it a guest could have that nobody sees."""
+def judge_unreadable(world, mdev, pairs, held, answer):
+    """@pairs: what is newly taken; @held: for what of it the guests are looked for."""
     for other in set(world.hidden) - {mdev}:
         truth = world.active[other].pairs
         is_garbage = world.hidden[other] == "garbage"
         answer.must("holder unreadable", pairs and is_garbage)
         answer.must("holder unreadable, has it", pairs & truth)
         answer.may("holder unreadable", True)
-    answer.must("claim or status unreadable", claimed and world.has_cut_holder)
-    answer.may("claim or status unreadable", world.has_cut_holder)
+    answer.must("claim unreadable", pairs and world.has_cut_claim)
+    answer.must("status unreadable", held and world.has_cut_status)
+    answer.may("claim or status unreadable", world.has_cut_claim or world.has_cut_status)
 
 
 def judge_ids(world, matrix, answer):
@@ -154,7 +155,7 @@ def judge_define(world, question, answer):
     answer.may("another's, and active here", (not old or matrix != own) and
                (matrix.pairs - kept) & others)
     grows = matrix.pairs - kept - own.pairs
-    # The callout looks for guests only where another matrix has the queue.
+    # What a guest with a status has is active, and seen there.
     elsewhere = union(matrix_of(world, u) for u in world.defined if u != mdev)
     judge_unreadable(world, mdev, grows, grows & (elsewhere | others), answer)
     answer.may("masks unreadable", world.hidden_masks)
@@ -244,7 +245,7 @@ def judge_stop(world, question, answer):
     mdev = question.mdev
     answer.must("a guest has it", holds(world, mdev))
     judge_use(world, mdev, answer)
-    answer.must("claim or status unreadable", world.has_cut_holder)
+    answer.must("claim or status unreadable", world.has_cut_claim or world.has_cut_status)
 
 
 def judge(world, question):

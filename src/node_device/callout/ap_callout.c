@@ -10,6 +10,7 @@
 #include "conf/ap_mdevctl_json.h"
 #include "node_device/ap_log.h"
 #include "node_device/conflict/ap_conflict_change.h"
+#include "node_device/inventory/ap_claim.h"
 #include "node_device/txn/ap_live.h"
 #include "node_device/txn/ap_txn.h"
 #include "util/ap_error.h"
@@ -58,6 +59,15 @@ load_guests(GPtrArray *problems, gpointer data)
 }
 
 
+/* Guests are read only where their names or states matter. A claim that cannot be read is a guest
+ * that starts with a matrix that nobody knows. */
+static void
+find_hidden_claims(const Session *session, GPtrArray *problems)
+{
+    g_ptr_array_unref(ap_claims_load(session->root, problems));
+}
+
+
 /* Takes over @host. The last inventory is not freed: the callout ends with its only one, and taking
  * thousands of definitions apart again would take longer than judging them. */
 static ApInventory *
@@ -67,6 +77,7 @@ make_inventory(Session *session, ApHost *host, gboolean definitions)
     GPtrArray *problems = ap_problem_list_new();
     GPtrArray *defs = definitions ? ap_defs_load(session->root, problems) : NULL;
 
+    find_hidden_claims(session, problems);
     g_clear_pointer(&inventory, ap_inventory_free);
     inventory = ap_inventory_new(host, defs, problems, g_steal_pointer(&session->config),
                                  load_guests, session);

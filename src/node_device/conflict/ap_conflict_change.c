@@ -5,7 +5,19 @@
 #include <string.h>
 
 #include "conf/ap_mdevctl_json.h"
+#include "node_device/conflict/ap_conflict_priv.h"
 #include "util/ap_error.h"
+
+
+/* All that is found, also what settling would merge: each finding is forgiven by itself. */
+static GPtrArray *
+judge(ApInventory *inventory, const ApCandidate *candidate, ApPhase phase)
+{
+    GPtrArray *findings = ap_finding_list_new();
+
+    ap_judge_phases(inventory, candidate, AP_PHASE_BIT(phase), FALSE, findings);
+    return findings;
+}
 
 
 /* A change is refused only for what it adds: a host with old overlaps must stay repairable.
@@ -37,7 +49,7 @@ forgive_defined(ApInventory *inventory, const char *uuid, const ApMdevDef *def, 
 
     if (!old)
         return;
-    known = ap_conflict_check(inventory, &before, AP_PHASE_BIT(AP_PHASE_DEFINE));
+    known = judge(inventory, &before, AP_PHASE_DEFINE);
     /* Guests that cannot be listed may start the old definition at boot; that is no excuse. */
     if (def->autostart && !old->def->autostart && !ap_inventory_get_guests(inventory)) {
         for (guint i = 0; i < known->len; i++)
@@ -61,7 +73,7 @@ forgive_live(ApInventory *inventory, const char *uuid, const ApMdevDef *def, GPt
     if (!owner || !owner->active)
         return;
     before.matrix = owner->live;
-    known = ap_conflict_check(inventory, &before, AP_PHASE_BIT(AP_PHASE_LIVE));
+    known = judge(inventory, &before, AP_PHASE_LIVE);
     forgive_known(findings, known,
                   ap_mdev_def_replay(def, NULL, NULL, &matrix, NULL) &&
                       ap_matrix_is_within(&matrix, &owner->live));
@@ -131,13 +143,14 @@ ap_change_check_definition(ApInventory *inventory, const ApRoot *root, const cha
 {
     g_autoptr(ApMdevDef) whole = complete_def(inventory, uuid, def, is_modify);
     const ApCandidate candidate = { .uuid = uuid, .def = whole };
-    GPtrArray *findings = ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_DEFINE));
+    GPtrArray *findings = judge(inventory, &candidate, AP_PHASE_DEFINE);
 
     forgive_replaced(root, uuid, findings);
     if (equals_live(inventory, uuid, whole))
         forgive_held(findings);
     if (is_modify)
         forgive_defined(inventory, uuid, whole, findings);
+    ap_finding_list_settle(findings);
     return findings;
 }
 
@@ -146,12 +159,13 @@ GPtrArray *
 ap_change_check_live(ApInventory *inventory, const char *uuid, const ApMdevDef *def)
 {
     const ApCandidate candidate = { .uuid = uuid, .def = def };
-    GPtrArray *findings = ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_LIVE));
+    GPtrArray *findings = judge(inventory, &candidate, AP_PHASE_LIVE);
 
     if (equals_live(inventory, uuid, def))
         forgive_held(findings);
     else
         forgive_live(inventory, uuid, def, findings);
+    ap_finding_list_settle(findings);
     return findings;
 }
 
