@@ -90,19 +90,19 @@ check_file(Check *check, const char *arg, GError **error)
 static gboolean
 check_mdev(Check *check, const char *uuid, GError **error)
 {
-    const ApOwner *owner = ap_inventory_find(check->inventory, uuid);
+    const ApMdev *mdev = ap_inventory_find(check->inventory, uuid);
     const ApProblem *problem =
         ap_problem_find(ap_inventory_get_problems(check->inventory), uuid);
     ApCandidate candidate = { .uuid = uuid };
     guint phases = DEFINITION_PHASES;
 
-    if (!owner && !problem) {
+    if (!mdev && !problem) {
         g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
                     "mdev %s is neither active nor defined\nsee `virt-ap list`", uuid);
         return FALSE;
     }
-    if (owner)
-        candidate = ap_candidate_of_owner(owner, check->phases, &phases);
+    if (mdev)
+        candidate = ap_candidate_of_mdev(mdev, check->phases, &phases);
     if (problem && problem->is_live)
         phases = AP_PHASE_BIT(AP_PHASE_LIVE);
     take_findings(check, ap_conflict_check(check->inventory, &candidate,
@@ -168,7 +168,7 @@ audit(Check *check, GError **error)
 {
     GPtrArray *guests = ap_inventory_get_guests(check->inventory);
 
-    if (guests->len == 0 && ap_inventory_get_owners(check->inventory)->len == 0 &&
+    if (guests->len == 0 && ap_inventory_get_mdevs(check->inventory)->len == 0 &&
         ap_inventory_get_problems(check->inventory)->len == 0 &&
         !cmd_require_bus(check->inventory, error))
         return FALSE;

@@ -80,13 +80,13 @@ list_queues(ApInventory *inventory)
 static JsonObject *
 list_matrices(ApInventory *inventory)
 {
-    GPtrArray *owners = ap_inventory_get_owners(inventory);
+    GPtrArray *mdevs = ap_inventory_get_mdevs(inventory);
     JsonObject *array = json_object_new_array();
 
-    for (guint i = 0; i < owners->len; i++) {
+    for (guint i = 0; i < mdevs->len; i++) {
         JsonObject *object = json_object_new_object();
 
-        out_matrix(object, inventory, owners->pdata[i]);
+        out_matrix(object, inventory, mdevs->pdata[i]);
         json_object_array_add(array, object);
     }
     return array;

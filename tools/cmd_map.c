@@ -22,7 +22,7 @@
 typedef struct {
     ApInventory *inventory;
     ApHost *host;
-    GPtrArray *owners;
+    GPtrArray *mdevs;
     ApMask domains;
     gboolean colour;
     guint width; /* of a column */
@@ -37,26 +37,26 @@ get_letter(guint index)
 
 
 static guint
-index_of(const Map *map, const ApOwner *owner)
+index_of(const Map *map, const ApMdev *mdev)
 {
     guint index = 0;
 
-    g_ptr_array_find(map->owners, owner, &index);
+    g_ptr_array_find(map->mdevs, mdev, &index);
     return index;
 }
 
 
 /* The first definition that claims the queue, though nobody has it now. */
-static const ApOwner *
+static const ApMdev *
 find_definition(const Map *map, ApApqn apqn)
 {
-    for (guint i = 0; i < map->owners->len; i++) {
-        const ApOwner *owner = map->owners->pdata[i];
-        const ApDefinition *definition = owner->definition;
+    for (guint i = 0; i < map->mdevs->len; i++) {
+        const ApMdev *mdev = map->mdevs->pdata[i];
+        const ApDefinition *definition = mdev->definition;
 
         if (definition && ap_mask_has(&definition->matrix.adapters, apqn.adapter) &&
             ap_mask_has(&definition->matrix.domains, apqn.domain))
-            return owner;
+            return mdev;
     }
     return NULL;
 }
@@ -79,11 +79,11 @@ is_held_unseen(const Map *map, ApApqn apqn)
 static char
 get_sign(const Map *map, ApApqn apqn, int *ret_index)
 {
-    const ApOwner *owner = ap_inventory_get_owner_of(map->inventory, apqn);
+    const ApMdev *mdev = ap_inventory_get_owner_of(map->inventory, apqn);
 
     *ret_index = -1;
-    if (owner) {
-        *ret_index = index_of(map, owner);
+    if (mdev) {
+        *ret_index = index_of(map, mdev);
         return get_letter(*ret_index);
     }
     if (!ap_mask_has(&map->host->adapters, apqn.adapter) ||
@@ -95,10 +95,10 @@ get_sign(const Map *map, ApApqn apqn, int *ret_index)
         return HOST;
     if (is_held_unseen(map, apqn))
         return UNKNOWN;
-    owner = find_definition(map, apqn);
-    if (!owner)
+    mdev = find_definition(map, apqn);
+    if (!mdev)
         return FREE;
-    *ret_index = index_of(map, owner);
+    *ret_index = index_of(map, mdev);
     return g_ascii_tolower(get_letter(*ret_index));
 }
 
@@ -163,17 +163,17 @@ draw_heading(const Map *map)
 static void
 draw_legend_line(const Map *map, guint i)
 {
-    const ApOwner *owner = map->owners->pdata[i];
-    const char *user = ap_inventory_get_foreign_user(map->inventory, owner);
+    const ApMdev *mdev = map->mdevs->pdata[i];
+    const char *user = ap_inventory_get_foreign_user(map->inventory, mdev);
     char letter = get_letter(i);
 
-    ap_print("  %c  mdev %s", owner->active ? letter : g_ascii_tolower(letter), owner->uuid);
+    ap_print("  %c  mdev %s", mdev->active ? letter : g_ascii_tolower(letter), mdev->uuid);
     if (user)
         ap_print(", %s has it open, which libvirt does not know", user);
-    else if (owner->guest)
-        ap_print(" of guest '%s' (%s)", owner->guest->name, owner->guest->state);
-    if (!owner->active)
-        ap_print("%s", owner->brought_by ? ", only in its metadata" : ", only defined");
+    else if (mdev->guest)
+        ap_print(" of guest '%s' (%s)", mdev->guest->name, mdev->guest->state);
+    if (!mdev->active)
+        ap_print("%s", mdev->brought_by ? ", only in its metadata" : ", only defined");
     ap_print("\n");
 }
 
@@ -188,7 +188,7 @@ draw_map(const Map *map)
     for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1))
         draw_row(map, a);
     ap_print("\n");
-    for (guint i = 0; i < map->owners->len; i++)
+    for (guint i = 0; i < map->mdevs->len; i++)
         draw_legend_line(map, i);
     if (map->host->masks_known)
         ap_print("  %c  the host's own drivers\n  %c  free for guests\n", HOST, FREE);
@@ -228,7 +228,7 @@ run(const CmdContext *context, char **args, GError **error)
     if (!inventory || !cmd_require_bus(inventory, error))
         return CMD_FAILED;
     map.host = ap_inventory_get_host(inventory);
-    map.owners = ap_inventory_get_owners(inventory);
+    map.mdevs = ap_inventory_get_mdevs(inventory);
     map.domains = map.host->domains;
     map.width = ap_mask_count(&map.domains) > WIDE_COLUMNS_MAX ? 1 : 3;
     map.colour = isatty(STDOUT_FILENO);

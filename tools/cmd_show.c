@@ -12,13 +12,13 @@ static gboolean
 show_mdev(JsonObject *object, ApInventory *inventory, const char *name)
 {
     g_autofree char *uuid = cmd_parse_mdev(name);
-    const ApOwner *owner = uuid ? ap_inventory_find(inventory, uuid) : NULL;
+    const ApMdev *mdev = uuid ? ap_inventory_find(inventory, uuid) : NULL;
 
-    if (!owner)
+    if (!mdev)
         return FALSE;
-    out_matrix(object, inventory, owner);
-    out_definition(object, owner);
-    out_crycb(object, inventory, owner);
+    out_matrix(object, inventory, mdev);
+    out_definition(object, mdev);
+    out_crycb(object, inventory, mdev);
     return TRUE;
 }
 

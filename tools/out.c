@@ -112,11 +112,11 @@ out_card(JsonObject *object, ApHost *host, const ApCard *card)
 
 /* The guest that has the matrix, else one that names it; NULL if somebody else has it. */
 static const char *
-name_guest(ApInventory *inventory, const ApOwner *owner)
+name_guest(ApInventory *inventory, const ApMdev *mdev)
 {
-    if (!owner->guest || ap_inventory_get_foreign_user(inventory, owner))
+    if (!mdev->guest || ap_inventory_get_foreign_user(inventory, mdev))
         return NULL;
-    return owner->guest->name;
+    return mdev->guest->name;
 }
 
 
@@ -134,7 +134,7 @@ void
 out_queue(JsonObject *object, ApInventory *inventory, const ApQueue *queue)
 {
     ApHost *host = ap_inventory_get_host(inventory);
-    const ApOwner *owner = ap_inventory_get_owner_of(inventory, queue->apqn);
+    const ApMdev *owner = ap_inventory_get_owner_of(inventory, queue->apqn);
     const char *word = owner || is_held_unseen(host, queue) ? "mdev"
                      : !host->masks_known               ? NULL
                      : ap_host_owns(host, queue->apqn) ? "host"
@@ -153,24 +153,24 @@ out_queue(JsonObject *object, ApInventory *inventory, const ApQueue *queue)
 /* What the guest has, or would have: the kernel's word if the mdev is active, else nothing. Of a
  * matrix that the kernel has no room to print it is computed, and that is said. */
 static JsonObject *
-out_guest_matrix(ApInventory *inventory, const ApOwner *owner)
+out_guest_matrix(ApInventory *inventory, const ApMdev *mdev)
 {
     ApHost *host = ap_inventory_get_host(inventory);
-    const ApActiveMdev *mdev = ap_host_find_mdev(host, owner->uuid);
+    const ApActiveMdev *active = ap_host_find_mdev(host, mdev->uuid);
     ApApqnSet set = { 0 };
 
-    if (!mdev)
+    if (!active)
         return NULL;
-    if (!mdev->listable) {
-        ApMatrix guest = ap_host_predict_guest_matrix(host, &mdev->matrix);
+    if (!active->listable) {
+        ApMatrix guest = ap_host_predict_guest_matrix(host, &active->matrix);
 
         ap_apqn_set_add(&set, &guest.adapters, &guest.domains);
         ap_print_error("note: guest_matrix of mdev %s is computed: the kernel prints no more than "
                                "%d APQNs\n",
-                       mdev->uuid, AP_HOST_LISTED_MAX);
+                       active->uuid, AP_HOST_LISTED_MAX);
         return out_apqns(&set);
     }
-    if (ap_host_read_guest_matrix(host, mdev, &set, NULL) != AP_HOST_SAYS)
+    if (ap_host_read_guest_matrix(host, active, &set, NULL) != AP_HOST_SAYS)
         return NULL;
     return out_apqns(&set);
 }
@@ -178,45 +178,45 @@ out_guest_matrix(ApInventory *inventory, const ApOwner *owner)
 
 /* Of somebody whom libvirt does not know there is no name, but his state says who he is. */
 static void
-out_user(JsonObject *object, ApInventory *inventory, const ApOwner *owner)
+out_user(JsonObject *object, ApInventory *inventory, const ApMdev *mdev)
 {
-    const char *user = ap_inventory_get_foreign_user(inventory, owner);
+    const char *user = ap_inventory_get_foreign_user(inventory, mdev);
     g_autofree char *state = user ? g_strdup_printf("%s, not known to libvirt", user)
-                           : owner->guest ? g_strdup(owner->guest->state)
+                           : mdev->guest ? g_strdup(mdev->guest->state)
                                           : NULL;
 
-    json_object_object_add(object, "guest", out_string(name_guest(inventory, owner)));
+    json_object_object_add(object, "guest", out_string(name_guest(inventory, mdev)));
     json_object_object_add(object, "guest_state", out_string(state));
 }
 
 
 void
-out_matrix(JsonObject *object, ApInventory *inventory, const ApOwner *owner)
+out_matrix(JsonObject *object, ApInventory *inventory, const ApMdev *mdev)
 {
     const ApMatrix none = { 0 };
-    const ApDefinition *definition = owner->definition;
-    const ApMatrix *matrix = owner->active ? &owner->live
+    const ApDefinition *definition = mdev->definition;
+    const ApMatrix *matrix = mdev->active ? &mdev->live
                            : definition    ? &definition->matrix
                                            : &none;
 
-    json_object_object_add(object, "uuid", out_string(owner->uuid));
-    json_object_object_add(object, "active", json_object_new_boolean(owner->active));
+    json_object_object_add(object, "uuid", out_string(mdev->uuid));
+    json_object_object_add(object, "active", json_object_new_boolean(mdev->active));
     json_object_object_add(object, "defined",
-                           json_object_new_boolean(definition && !owner->brought_by));
+                           json_object_new_boolean(definition && !mdev->brought_by));
     json_object_object_add(object, "autostart",
                            json_object_new_boolean(definition && definition->def->autostart));
     json_object_object_add(object, "adapters", out_ids(&matrix->adapters, 2));
     json_object_object_add(object, "domains", out_ids(&matrix->domains, 4));
     json_object_object_add(object, "control_domains", out_ids(&matrix->control_domains, 4));
-    json_object_object_add(object, "guest_matrix", out_guest_matrix(inventory, owner));
-    out_user(object, inventory, owner);
+    json_object_object_add(object, "guest_matrix", out_guest_matrix(inventory, mdev));
+    out_user(object, inventory, mdev);
 }
 
 
 void
-out_definition(JsonObject *object, const ApOwner *owner)
+out_definition(JsonObject *object, const ApMdev *mdev)
 {
-    const ApDefinition *definition = owner->definition;
+    const ApDefinition *definition = mdev->definition;
     JsonObject *defined;
 
     if (!definition || !definition->valid) {
@@ -243,10 +243,10 @@ add_digits(JsonObject *object, const char *key, ApCrycbFormat format, const ApMa
 
 
 void
-out_crycb(JsonObject *object, ApInventory *inventory, const ApOwner *owner)
+out_crycb(JsonObject *object, ApInventory *inventory, const ApMdev *mdev)
 {
     ApHost *host = ap_inventory_get_host(inventory);
-    const ApMatrix *matrix = owner->definition ? &owner->definition->matrix : &owner->live;
+    const ApMatrix *matrix = mdev->definition ? &mdev->definition->matrix : &mdev->live;
     ApMatrix guest = ap_host_predict_guest_matrix(host, matrix);
     ApCrycbFormat format = ap_crycb_format(host->msax3, host->apxa != 0);
     JsonObject *crycb = json_object_new_object();

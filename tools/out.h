@@ -68,33 +68,33 @@ out_queue(JsonObject *object, ApInventory *inventory, const ApQueue *queue);
  * out_matrix:
  * @object: where to add the matrix' keys
  * @inventory: what there is
- * @owner: an mdev
+ * @mdev: an mdev
  */
 void
-out_matrix(JsonObject *object, ApInventory *inventory, const ApOwner *owner);
+out_matrix(JsonObject *object, ApInventory *inventory, const ApMdev *mdev);
 
 /**
  * out_definition:
  * @object: where to add the key "definition"
- * @owner: a matrix
+ * @mdev: a matrix
  *
  * Its value is what the matrix is defined for; null if it is not defined, or cannot start.
  */
 void
-out_definition(JsonObject *object, const ApOwner *owner);
+out_definition(JsonObject *object, const ApMdev *mdev);
 
 /**
  * out_crycb:
  * @object: where to add the keys of the predicted CRYCB
  * @inventory: what there is
- * @owner: an mdev
+ * @mdev: an mdev
  *
  * Predicts what KVM puts into the guest's CRYCB from the definition, the LPAR's masks, the host's
  * masks and the queues' drivers alone; for an mdev without a definition its live matrix stands in
  * for that.
  */
 void
-out_crycb(JsonObject *object, ApInventory *inventory, const ApOwner *owner);
+out_crycb(JsonObject *object, ApInventory *inventory, const ApMdev *mdev);
 
 /**
  * out_guest:

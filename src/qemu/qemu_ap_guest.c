@@ -202,7 +202,7 @@ static void
 check_metadata(Judge *judge, ApInventory *inventory)
 {
     const ApDomainDef *def = judge->def;
-    const ApOwner *owner;
+    const ApMdev *mdev;
 
     if (def->metadata_line == 0)
         return;
@@ -221,11 +221,11 @@ check_metadata(Judge *judge, ApInventory *inventory)
         return;
     }
     check_pools(judge);
-    owner = ap_inventory_find(inventory, get_mdev(def, 0));
-    if (owner && owner->active)
-        compare(judge, &owner->live, "active", "correct the metadata, or stop that mdev");
-    if (owner && owner->definition && owner->definition->valid && !owner->brought_by)
-        compare(judge, &owner->definition->matrix, "defined",
+    mdev = ap_inventory_find(inventory, get_mdev(def, 0));
+    if (mdev && mdev->active)
+        compare(judge, &mdev->live, "active", "correct the metadata, or stop that mdev");
+    if (mdev && mdev->definition && mdev->definition->valid && !mdev->brought_by)
+        compare(judge, &mdev->definition->matrix, "defined",
                 "correct the metadata, or the definition");
 }
 

@@ -224,18 +224,18 @@ create_mdev(const QemuApSession *session, const char *uuid, const ApMdevDef *ste
 /* An mdev that an earlier start half made, or made of a definition that has changed since, and that
  * could not be removed. */
 static gboolean
-check_leftover(const QemuApSession *session, const ApOwner *owner, GError **error)
+check_leftover(const QemuApSession *session, const ApMdev *mdev, GError **error)
 {
     g_autoptr(GPtrArray) problems = ap_problem_list_new();
     g_autoptr(GPtrArray) claims = ap_claims_load(session->root, problems);
 
-    if (!owner->definition || !was_brought_up(session, claims, owner->uuid) ||
-        ap_matrix_equal(&owner->live, &owner->definition->matrix))
+    if (!mdev->definition || !was_brought_up(session, claims, mdev->uuid) ||
+        ap_matrix_equal(&mdev->live, &mdev->definition->matrix))
         return TRUE;
     g_set_error(error, AP_ERROR, AP_ERROR_REFUSED,
                 "mdev %s is left of an earlier start and not as it is defined\n"
                 "virt-ap stop %s, then start the guest again",
-                owner->uuid, owner->uuid);
+                mdev->uuid, mdev->uuid);
     return FALSE;
 }
 
@@ -246,12 +246,12 @@ static gboolean
 bring_up(const QemuApSession *session, ApInventory *inventory, const char *uuid,
          gboolean *changed, GError **error)
 {
-    const ApOwner *owner = ap_inventory_find(inventory, uuid);
+    const ApMdev *mdev = ap_inventory_find(inventory, uuid);
     g_autoptr(ApMdevDef) own = NULL;
     const ApMdevDef *steps;
 
-    if (owner && owner->active)
-        return check_leftover(session, owner, error);
+    if (mdev && mdev->active)
+        return check_leftover(session, mdev, error);
     if (!ap_inventory_get_config(inventory)->start_guests) {
         g_autofree char *device = ap_nodedev_name(uuid);
 
@@ -261,8 +261,8 @@ bring_up(const QemuApSession *session, ApInventory *inventory, const char *uuid,
         return FALSE;
     }
     /* What the guest brings is what libvirt says now, not what its definition once said. */
-    own = owner && !owner->brought_by ? NULL : make_steps(session->def);
-    steps = own ? own : owner->definition->def;
+    own = mdev && !mdev->brought_by ? NULL : make_steps(session->def);
+    steps = own ? own : mdev->definition->def;
     if (!session->kernel)
         return TRUE;
     if (!write_claim(session, uuid, TRUE, FALSE, error) ||
@@ -280,9 +280,9 @@ judge(ApInventory *inventory, const ApDomainDef *def)
     guint phases = AP_PHASE_BIT(AP_PHASE_GUEST);
 
     for (guint i = 0; i < def->mdevs->len; i++) {
-        const ApOwner *owner = ap_inventory_find(inventory, def->mdevs->pdata[i]);
+        const ApMdev *mdev = ap_inventory_find(inventory, def->mdevs->pdata[i]);
 
-        if (!owner || !owner->active)
+        if (!mdev || !mdev->active)
             phases |= AP_PHASE_BIT(AP_PHASE_START);
     }
     return qemu_ap_guest_check_start(inventory, def, phases);

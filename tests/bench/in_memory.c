@@ -91,7 +91,7 @@ check(ApInventory *inventory)
 static void
 look_up(ApInventory *inventory)
 {
-    volatile const ApOwner *owner;
+    volatile const ApMdev *owner;
 
     for (guint i = 0; i < N_LOOKUPS; i++)
         owner = ap_inventory_get_owner_of(inventory, (ApApqn){ i >> 8 & 255, i & 255 });

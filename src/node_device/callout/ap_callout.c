@@ -125,9 +125,9 @@ static gboolean
 is_defined(Session *session, ApInventory *inventory)
 {
     g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", session->uuid, NULL);
-    const ApOwner *owner = ap_inventory_find(inventory, session->uuid);
+    const ApMdev *mdev = ap_inventory_find(inventory, session->uuid);
 
-    return (owner && owner->definition) || !ap_root_is_missing(session->root, path);
+    return (mdev && mdev->definition) || !ap_root_is_missing(session->root, path);
 }
 
 

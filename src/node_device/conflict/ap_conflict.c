@@ -94,7 +94,7 @@ ap_judge_report_other(ApJudge *judge, ApCode code, ApWeight weight, const ApApqn
 
 void
 ap_judge_report(ApJudge *judge, ApCode code, ApWeight weight, const ApApqnSet *apqns,
-                const ApOwner *other, char *message, char *hint)
+                const ApMdev *other, char *message, char *hint)
 {
     ap_inventory_get_guests(judge->inventory);
     ap_judge_report_other(judge, code, weight, apqns, other ? other->uuid : NULL,
@@ -206,7 +206,7 @@ ap_judge_suggest(ApJudge *judge, const char *otherwise)
 
 
 char *
-ap_judge_describe_mdev(ApJudge *judge, const char *uuid)
+ap_judge_describe_uuid(ApJudge *judge, const char *uuid)
 {
     const ApGuest *guest = ap_judge_find_guest_of(judge->inventory, uuid);
 
@@ -216,20 +216,19 @@ ap_judge_describe_mdev(ApJudge *judge, const char *uuid)
 
 
 char *
-ap_judge_describe_owner(ApJudge *judge, const ApOwner *owner)
+ap_judge_describe_mdev(ApJudge *judge, const ApMdev *mdev)
 {
     gboolean known = ap_inventory_get_guests(judge->inventory) != NULL;
-    const char *user = ap_inventory_get_foreign_user(judge->inventory, owner);
+    const char *user = ap_inventory_get_foreign_user(judge->inventory, mdev);
 
     if (user)
         return g_strdup_printf("mdev %s (active, %s has it open, which the system's libvirt does "
                                "not know)",
-                               owner->uuid, user);
-    if (owner->guest)
-        return g_strdup_printf("mdev %s of guest '%s' (%s)", owner->uuid, owner->guest->name,
-                               owner->guest->state);
-    return g_strdup_printf("mdev %s (%s%s)", owner->uuid,
-                           owner->active ? "active" : "defined",
+                               mdev->uuid, user);
+    if (mdev->guest)
+        return g_strdup_printf("mdev %s of guest '%s' (%s)", mdev->uuid, mdev->guest->name,
+                               mdev->guest->state);
+    return g_strdup_printf("mdev %s (%s%s)", mdev->uuid, mdev->active ? "active" : "defined",
                            known ? ", no guest" : ", its guest could not be found out");
 }
 
@@ -238,10 +237,10 @@ ap_judge_describe_owner(ApJudge *judge, const ApOwner *owner)
 char *
 ap_judge_describe_candidate(ApJudge *judge)
 {
-    const ApOwner *own = ap_inventory_find(judge->inventory, judge->candidate->uuid);
+    const ApMdev *own = ap_inventory_find(judge->inventory, judge->candidate->uuid);
 
-    return own ? ap_judge_describe_owner(judge, own)
-               : ap_judge_describe_mdev(judge, judge->candidate->uuid);
+    return own ? ap_judge_describe_mdev(judge, own)
+               : ap_judge_describe_uuid(judge, judge->candidate->uuid);
 }
 
 
@@ -498,17 +497,17 @@ ap_conflict_check(ApInventory *inventory, const ApCandidate *candidate, guint ph
 
 
 ApCandidate
-ap_candidate_of_owner(const ApOwner *owner, guint phases, guint *ret_natural)
+ap_candidate_of_mdev(const ApMdev *mdev, guint phases, guint *ret_natural)
 {
     const guint of_definition = AP_PHASE_BIT(AP_PHASE_DEFINE) | AP_PHASE_BIT(AP_PHASE_START);
     gboolean only_definition = phases && !(phases & ~of_definition);
-    ApCandidate candidate = { .uuid = owner->uuid };
+    ApCandidate candidate = { .uuid = mdev->uuid };
 
-    candidate.active = owner->active && !(owner->definition && only_definition);
+    candidate.active = mdev->active && !(mdev->definition && only_definition);
     if (candidate.active)
-        candidate.matrix = owner->live;
+        candidate.matrix = mdev->live;
     else
-        candidate.def = owner->definition->def;
+        candidate.def = mdev->definition->def;
     *ret_natural = candidate.active ? AP_PHASE_BIT(AP_PHASE_LIVE) : of_definition;
     return candidate;
 }
@@ -518,16 +517,16 @@ gboolean
 ap_judge_named_mdev(ApInventory *inventory, const ApGuest *guest, const char *uuid, guint phases,
                     ApCandidate *ret_candidate, guint *ret_phases)
 {
-    const ApOwner *owner = ap_inventory_find(inventory, uuid);
+    const ApMdev *mdev = ap_inventory_find(inventory, uuid);
     /* What the guest itself brings now counts, not what its definition brought. */
     gboolean is_own = guest->has_matrix &&
-                      (!owner || (owner->brought_by && !owner->active &&
-                                  strcmp(owner->brought_by->name, guest->name) == 0));
+                      (!mdev || (mdev->brought_by && !mdev->active &&
+                                 strcmp(mdev->brought_by->name, guest->name) == 0));
 
-    if (!owner && !is_own)
+    if (!mdev && !is_own)
         return FALSE;
     if (!is_own) {
-        *ret_candidate = ap_candidate_of_owner(owner, phases, ret_phases);
+        *ret_candidate = ap_candidate_of_mdev(mdev, phases, ret_phases);
     } else {
         *ret_candidate = (ApCandidate){ .uuid = uuid, .matrix = guest->matrix };
         *ret_phases = AP_PHASE_BIT(AP_PHASE_START);
@@ -612,17 +611,17 @@ static void
 check_boot_of_guest(ApInventory *inventory, const ApGuest *guest, GPtrArray *findings)
 {
     for (guint i = 0; guest->autostart && i < guest->mdevs->len; i++) {
-        const ApOwner *owner = ap_inventory_find(inventory, guest->mdevs->pdata[i]);
+        const ApMdev *mdev = ap_inventory_find(inventory, guest->mdevs->pdata[i]);
         ApCandidate candidate = {
             .uuid = guest->mdevs->pdata[i],
             .guest = guest,
-            .active = owner && owner->active,
+            .active = mdev && mdev->active,
         };
         ApJudge judge = ap_judge_make(inventory, &candidate, AP_PHASE_GUEST, findings);
 
         if (guest->has_matrix)
             ap_judge_boot(&judge);
-        if (owner && !owner->definition)
+        if (mdev && !mdev->definition)
             ap_judge_kept(&judge);
     }
 }
@@ -633,17 +632,17 @@ ap_conflict_check_boot(ApInventory *inventory)
 {
     GPtrArray *findings = ap_finding_list_new();
     GPtrArray *guests = ap_inventory_get_guests(inventory);
-    GPtrArray *owners = ap_inventory_get_owners(inventory);
+    GPtrArray *mdevs = ap_inventory_get_mdevs(inventory);
 
-    for (guint i = 0; i < owners->len; i++) {
-        const ApOwner *owner = owners->pdata[i];
-        ApCandidate candidate = { .uuid = owner->uuid };
+    for (guint i = 0; i < mdevs->len; i++) {
+        const ApMdev *mdev = mdevs->pdata[i];
+        ApCandidate candidate = { .uuid = mdev->uuid };
         ApJudge judge = ap_judge_make(inventory, &candidate, AP_PHASE_DEFINE, findings);
 
-        if (!owner->definition || !owner->definition->valid)
+        if (!mdev->definition || !mdev->definition->valid)
             continue;
-        candidate.def = owner->definition->def;
-        judge.matrix = owner->definition->matrix;
+        candidate.def = mdev->definition->def;
+        judge.matrix = mdev->definition->matrix;
         judge.audit = TRUE;
         ap_judge_boot(&judge);
     }

@@ -24,18 +24,18 @@ typedef struct {
 } ApCandidate;
 
 /**
- * ap_candidate_of_owner:
- * @owner: an mdev that is active or defined
+ * ap_candidate_of_mdev:
+ * @mdev: an mdev that is active or defined
  * @phases: AP_PHASE_BIT() of each phase that is asked for, 0 for those that apply
  * @ret_natural: where to store the phases that apply
  *
  * An active mdev is judged as it is; its definition only where nothing but phases of a definition
  * are asked for.
  *
- * Returns: the candidate; its pointers are @owner's.
+ * Returns: the candidate; its pointers are @mdev's.
  */
 ApCandidate
-ap_candidate_of_owner(const ApOwner *owner, guint phases, guint *ret_natural);
+ap_candidate_of_mdev(const ApMdev *mdev, guint phases, guint *ret_natural);
 
 /**
  * ap_conflict_check:

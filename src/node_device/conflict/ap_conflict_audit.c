@@ -30,13 +30,13 @@ typedef struct {
 
 typedef struct {
     ApInventory *inventory;
-    GPtrArray *owners;
+    GPtrArray *mdevs;
     GPtrArray *findings;
     guint n_findings[AP_N_CODES][AP_SEVERITY_REJECT + 1];
     guint n_left_out[AP_N_CODES][AP_SEVERITY_REJECT + 1];
     guint64 n_apqns;
     GArray *pairs;
-    guint8 *classes;       /* of each owner, PAIR_DEFINED to PAIR_ACTIVE */
+    guint8 *classes;       /* of each mdev, PAIR_DEFINED to PAIR_ACTIVE */
     guint n_pairs[N_PAIR_CLASSES];
     guint first;           /* the mdev that is being paired */
     guint n_listed[N_PAIR_CLASSES];
@@ -125,28 +125,28 @@ take(Audit *audit, GPtrArray *found)
 
 /* What the mdev itself goes through: active, and as it is defined. */
 static void
-foreach_side(ApInventory *inventory, const ApOwner *owner,
+foreach_side(ApInventory *inventory, const ApMdev *mdev,
              void (*func)(ApInventory *, const ApCandidate *, guint, gconstpointer, GPtrArray *),
              gconstpointer data, GPtrArray *found)
 {
     const ApHost *host = ap_inventory_get_host(inventory);
-    GPtrArray *guests = ap_inventory_get_guests_of(inventory, owner->uuid);
-    ApCandidate candidate = { .uuid = owner->uuid };
+    GPtrArray *guests = ap_inventory_get_guests_of(inventory, mdev->uuid);
+    ApCandidate candidate = { .uuid = mdev->uuid };
     guint phases = AP_PHASE_BIT(AP_PHASE_DEFINE);
 
-    if (owner->active) {
+    if (mdev->active) {
         candidate.active = TRUE;
-        candidate.matrix = owner->live;
+        candidate.matrix = mdev->live;
         func(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_LIVE), data, found);
     } else if (host->has_bus && host->has_vfio_ap) {
         phases |= AP_PHASE_BIT(AP_PHASE_START);
     }
-    if (owner->definition) {
-        candidate = (ApCandidate){ .uuid = owner->uuid, .def = owner->definition->def };
+    if (mdev->definition) {
+        candidate = (ApCandidate){ .uuid = mdev->uuid, .def = mdev->definition->def };
         func(inventory, &candidate, phases, data, found);
     }
     for (guint i = 0; guests && i < guests->len; i++) {
-        ap_judge_named_mdev(inventory, guests->pdata[i], owner->uuid,
+        ap_judge_named_mdev(inventory, guests->pdata[i], mdev->uuid,
                             AP_PHASE_BIT(AP_PHASE_GUEST), &candidate, &phases);
         func(inventory, &candidate, phases, data, found);
     }
@@ -200,13 +200,13 @@ audit_guest(Audit *audit, const ApGuest *guest)
 /* At most: whether somebody really relies on it the judge of the pair says. Guests that cannot be
  * read may name it. */
 static PairClass
-get_class(ApInventory *inventory, const ApOwner *owner)
+get_class(ApInventory *inventory, const ApMdev *mdev)
 {
-    if (owner->active)
+    if (mdev->active)
         return PAIR_ACTIVE;
-    if (owner->guest || owner->brought_by || !ap_inventory_get_guests(inventory) ||
+    if (mdev->guest || mdev->brought_by || !ap_inventory_get_guests(inventory) ||
         ap_problem_is_hidden(ap_inventory_get_problems(inventory), AP_PROBLEM_HIDES_NAMER) ||
-        (owner->definition && owner->definition->def->autostart))
+        (mdev->definition && mdev->definition->def->autostart))
         return PAIR_CLAIMED;
     return PAIR_DEFINED;
 }
@@ -252,10 +252,10 @@ report_more(Audit *audit, const ApCandidate *candidate, PairClass class, guint n
 static void
 end_first(Audit *audit)
 {
-    const ApOwner *owner = audit->owners->len > 0 ? audit->owners->pdata[audit->first] : NULL;
+    const ApMdev *mdev = audit->mdevs->len > 0 ? audit->mdevs->pdata[audit->first] : NULL;
 
     for (PairClass class = 0; class < N_PAIR_CLASSES; class++) {
-        ApCandidate candidate = { .uuid = owner ? owner->uuid : NULL };
+        ApCandidate candidate = { .uuid = mdev ? mdev->uuid : NULL };
 
         if (audit->n_more[class] > 0 && audit->n_listed[class] > 0)
             report_more(audit, &candidate, class, audit->n_more[class]);
@@ -295,8 +295,8 @@ audit_pairs(Audit *audit)
     end_first(audit);
     for (guint i = 0; i < audit->pairs->len; i++) {
         const Pair *pair = &g_array_index(audit->pairs, Pair, i);
-        const ApOwner *first = audit->owners->pdata[pair->first];
-        const ApOwner *second = audit->owners->pdata[pair->second];
+        const ApMdev *first = audit->mdevs->pdata[pair->first];
+        const ApMdev *second = audit->mdevs->pdata[pair->second];
         GPtrArray *found = ap_finding_list_new();
 
         foreach_side(audit->inventory, first, judge_against, second, found);
@@ -330,10 +330,10 @@ GPtrArray *
 ap_conflict_audit(ApInventory *inventory)
 {
     GPtrArray *guests = ap_inventory_get_guests(inventory);
-    GPtrArray *owners = ap_inventory_get_owners(inventory);
+    GPtrArray *mdevs = ap_inventory_get_mdevs(inventory);
     g_autoptr(GArray) pairs = g_array_new(FALSE, FALSE, sizeof(Pair));
-    g_autofree guint8 *classes = g_new0(guint8, owners->len + 1);
-    Audit audit = { .inventory = inventory, .owners = owners, .pairs = pairs, .classes = classes,
+    g_autofree guint8 *classes = g_new0(guint8, mdevs->len + 1);
+    Audit audit = { .inventory = inventory, .mdevs = mdevs, .pairs = pairs, .classes = classes,
                     .findings = ap_finding_list_new() };
     const ApCandidate nobody = { 0 };
     GPtrArray *found = ap_finding_list_new();
@@ -342,12 +342,12 @@ ap_conflict_audit(ApInventory *inventory)
     surroundings.audit = TRUE;
     /* What cannot be read of it is told, too. */
     ap_inventory_get_next_boot(inventory);
-    for (guint i = 0; i < owners->len; i++) {
-        GPtrArray *of_owner = ap_finding_list_new();
+    for (guint i = 0; i < mdevs->len; i++) {
+        GPtrArray *of_mdev = ap_finding_list_new();
 
-        foreach_side(inventory, owners->pdata[i], judge_alone, NULL, of_owner);
-        take(&audit, of_owner);
-        classes[i] = get_class(inventory, owners->pdata[i]);
+        foreach_side(inventory, mdevs->pdata[i], judge_alone, NULL, of_mdev);
+        take(&audit, of_mdev);
+        classes[i] = get_class(inventory, mdevs->pdata[i]);
     }
     for (guint i = 0; guests && i < guests->len; i++)
         audit_guest(&audit, guests->pdata[i]);

@@ -8,7 +8,7 @@
 #define NODE_DEVICE "mdev_%s_matrix"
 
 
-static const ApOwner *
+static const ApMdev *
 get_own(const ApJudge *judge)
 {
     const char *uuid = judge->candidate->uuid;
@@ -52,7 +52,7 @@ static const ApMatrix *
 get_boot_matrix(ApJudge *judge)
 {
     const ApGuest *guest = judge->candidate->guest;
-    const ApOwner *own;
+    const ApMdev *own;
 
     if (judge->phase == AP_PHASE_DEFINE)
         return &judge->matrix;
@@ -70,7 +70,7 @@ get_boot_matrix(ApJudge *judge)
 static gboolean
 is_started_by_mdevctl(ApJudge *judge)
 {
-    const ApOwner *own = get_own(judge);
+    const ApMdev *own = get_own(judge);
 
     if (judge->candidate->def)
         return judge->candidate->def->autostart;
@@ -278,11 +278,11 @@ describe_matrix(const ApMatrix *matrix)
 
 
 static void
-judge_differs(ApJudge *judge, const ApOwner *own)
+judge_differs(ApJudge *judge, const ApMdev *own)
 {
     g_autofree char *live = describe_matrix(&own->live);
     g_autofree char *defined = describe_matrix(&own->definition->matrix);
-    g_autofree char *owner = ap_judge_describe_owner(judge, own);
+    g_autofree char *name = ap_judge_describe_mdev(judge, own);
     g_autofree char *node = g_strdup_printf(NODE_DEVICE, own->uuid);
 
     g_strdelimit(node, "-", '_');
@@ -291,7 +291,7 @@ judge_differs(ApJudge *judge, const ApOwner *own)
                                     "counts until it is stopped, the other from its next start on\n"
                                     "  holds: %s\n"
                                     "  is defined for: %s",
-                                    owner, live, defined),
+                                    name, live, defined),
                     g_strdup_printf("to use what is defined now: `virsh nodedev-dumpxml --inactive "
                                     "%s | virt-ap update %s - --live`\n"
                                     "to keep what it holds: `virsh nodedev-dumpxml %s | virt-ap "
@@ -302,7 +302,7 @@ judge_differs(ApJudge *judge, const ApOwner *own)
 
 /* libvirt keeps the guest over a boot, and nobody the matrix that it names. */
 static void
-judge_not_kept(ApJudge *judge, const ApOwner *own)
+judge_not_kept(ApJudge *judge, const ApMdev *own)
 {
     const ApGuest *guest = ap_judge_get_guest(judge);
     const ApGuest *known = guest ? ap_inventory_find_guest(judge->inventory, guest->name) : NULL;
@@ -323,7 +323,7 @@ judge_not_kept(ApJudge *judge, const ApOwner *own)
 void
 ap_judge_kept(ApJudge *judge)
 {
-    const ApOwner *own;
+    const ApMdev *own;
 
     /* A start must not look through all that is active for this. */
     if (!judge->candidate->active || judge->candidate->def ||
@@ -343,7 +343,7 @@ ap_judge_kept(ApJudge *judge)
 
 /* What a guest keeps of an mdev whose definition goes, and what it loses. */
 static void
-report_undefined(ApJudge *judge, const ApOwner *own, const ApGuest *guest)
+report_undefined(ApJudge *judge, const ApMdev *own, const ApGuest *guest)
 {
     const char *later = guest->autostart ? "is to start then" : "cannot start then";
     gboolean holds = ap_guest_holds(guest, own->uuid);
@@ -370,7 +370,7 @@ GPtrArray *
 ap_conflict_check_undefine(ApInventory *inventory, const char *uuid)
 {
     GPtrArray *findings = ap_finding_list_new();
-    const ApOwner *own = ap_inventory_find(inventory, uuid);
+    const ApMdev *own = ap_inventory_find(inventory, uuid);
     GPtrArray *guests = ap_inventory_get_guests(inventory);
 
     for (guint i = 0; own && guests && i < guests->len; i++) {

@@ -41,8 +41,8 @@ forgive_known(GPtrArray *findings, const GPtrArray *known, gboolean shrinks)
 static void
 forgive_defined(ApInventory *inventory, const char *uuid, const ApMdevDef *def, GPtrArray *findings)
 {
-    const ApOwner *owner = ap_inventory_find(inventory, uuid);
-    const ApDefinition *old = owner ? owner->definition : NULL;
+    const ApMdev *mdev = ap_inventory_find(inventory, uuid);
+    const ApDefinition *old = mdev ? mdev->definition : NULL;
     const ApCandidate before = { .uuid = uuid, .def = old ? old->def : NULL };
     g_autoptr(GPtrArray) known = NULL;
     ApMatrix matrix = { 0 };
@@ -65,18 +65,18 @@ forgive_defined(ApInventory *inventory, const char *uuid, const ApMdevDef *def, 
 static void
 forgive_live(ApInventory *inventory, const char *uuid, const ApMdevDef *def, GPtrArray *findings)
 {
-    const ApOwner *owner = ap_inventory_find(inventory, uuid);
+    const ApMdev *mdev = ap_inventory_find(inventory, uuid);
     ApCandidate before = { .uuid = uuid, .active = TRUE };
     g_autoptr(GPtrArray) known = NULL;
     ApMatrix matrix = { 0 };
 
-    if (!owner || !owner->active)
+    if (!mdev || !mdev->active)
         return;
-    before.matrix = owner->live;
+    before.matrix = mdev->live;
     known = judge(inventory, &before, AP_PHASE_LIVE);
     forgive_known(findings, known,
                   ap_mdev_def_replay(def, NULL, NULL, &matrix, NULL) &&
-                      ap_matrix_is_within(&matrix, &owner->live));
+                      ap_matrix_is_within(&matrix, &mdev->live));
 }
 
 
@@ -115,11 +115,11 @@ forgive_replaced(const ApRoot *root, const char *uuid, GPtrArray *findings)
 static gboolean
 equals_live(ApInventory *inventory, const char *uuid, const ApMdevDef *def)
 {
-    const ApOwner *owner = ap_inventory_find(inventory, uuid);
+    const ApMdev *mdev = ap_inventory_find(inventory, uuid);
     ApMatrix matrix;
 
-    return owner && owner->active && ap_mdev_def_replay(def, NULL, NULL, &matrix, NULL) &&
-           ap_matrix_equal(&matrix, &owner->live);
+    return mdev && mdev->active && ap_mdev_def_replay(def, NULL, NULL, &matrix, NULL) &&
+           ap_matrix_equal(&matrix, &mdev->live);
 }
 
 
@@ -128,11 +128,11 @@ equals_live(ApInventory *inventory, const char *uuid, const ApMdevDef *def)
 static ApMdevDef *
 complete_def(ApInventory *inventory, const char *uuid, const ApMdevDef *def, gboolean is_modify)
 {
-    const ApOwner *owner = ap_inventory_find(inventory, uuid);
+    const ApMdev *mdev = ap_inventory_find(inventory, uuid);
     ApMdevDef *copy = ap_mdev_def_copy(def);
 
-    if (def->attrs->len == 0 && !is_modify && owner && owner->active)
-        ap_mdev_def_add_matrix(copy, &owner->live, FALSE);
+    if (def->attrs->len == 0 && !is_modify && mdev && mdev->active)
+        ap_mdev_def_add_matrix(copy, &mdev->live, FALSE);
     return copy;
 }
 

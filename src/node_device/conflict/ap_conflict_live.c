@@ -15,15 +15,15 @@
 static gboolean
 is_meant_for(ApJudge *judge, const char *uuid, const ApApqnSet *apqns)
 {
-    const ApOwner *owner = ap_inventory_find(judge->inventory, uuid);
+    const ApMdev *mdev = ap_inventory_find(judge->inventory, uuid);
     ApApqnSet meant = { 0 };
     guint position = 0;
     ApApqn apqn;
 
-    if (!owner || !owner->definition)
+    if (!mdev || !mdev->definition)
         return FALSE;
-    ap_apqn_set_add(&meant, &owner->definition->matrix.adapters,
-                    &owner->definition->matrix.domains);
+    ap_apqn_set_add(&meant, &mdev->definition->matrix.adapters,
+                    &mdev->definition->matrix.domains);
     while (ap_apqn_set_next(apqns, &position, &apqn)) {
         if (ap_mask_has(&meant.domains[apqn.adapter], apqn.domain))
             return TRUE;
@@ -65,7 +65,7 @@ ap_judge_going(ApJudge *judge)
     if (!uuid)
         return;
     ap_apqn_set_add_all(&judge->said, &apqns);
-    name = ap_judge_describe_mdev(judge, uuid);
+    name = ap_judge_describe_uuid(judge, uuid);
     ap_judge_report_other(judge, AP_CODE_IN_USE, AP_WEIGHT_USUAL, &apqns, uuid,
                           ap_judge_find_guest_of(judge->inventory, uuid),
                           ap_judge_say(&apqns, "may still belong to %s, which is being removed, "

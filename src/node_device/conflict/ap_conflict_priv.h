@@ -28,7 +28,7 @@ ap_judge_get_guest(ApJudge *judge);
  * @message and @hint (NULL: ""). */
 void
 ap_judge_report(ApJudge *judge, ApCode code, ApWeight weight, const ApApqnSet *apqns,
-                const ApOwner *other, char *message, char *hint);
+                const ApMdev *other, char *message, char *hint);
 
 /* The same, with the other side's mdev and guest given one by one. */
 void
@@ -57,7 +57,7 @@ ap_judge_find_guest_of(ApInventory *inventory, const char *uuid);
 /* How messages call an mdev of which no more is known than its guests: "mdev UUID of guest 'NAME'
  * (running)". */
 char *
-ap_judge_describe_mdev(ApJudge *judge, const char *uuid);
+ap_judge_describe_uuid(ApJudge *judge, const char *uuid);
 
 /* How messages call the candidate of an audit, which has a uuid. */
 char *
@@ -65,7 +65,7 @@ ap_judge_describe_candidate(ApJudge *judge);
 
 /* How messages call an mdev: "mdev UUID of guest 'NAME' (running)". */
 char *
-ap_judge_describe_owner(ApJudge *judge, const ApOwner *owner);
+ap_judge_describe_mdev(ApJudge *judge, const ApMdev *mdev);
 
 /* One judgement of @candidate in @phase. */
 ApJudge
@@ -94,7 +94,7 @@ ap_judge_guest_itself(ApInventory *inventory, const ApGuest *guest, gboolean aud
 
 /* ap_conflict_share.c: the matrix against one other mdev. */
 void
-ap_judge_pair(ApJudge *judge, const ApOwner *other);
+ap_judge_pair(ApJudge *judge, const ApMdev *other);
 
 /* ap_conflict_share.c: how many guests of one mdev an audit names in pairs. */
 #define AP_JUDGE_GUESTS_MAX 9

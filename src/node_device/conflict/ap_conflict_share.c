@@ -8,30 +8,30 @@
 /* A matrix that no pool gives to its guest cannot start: else whoever may edit a domain could lay
  * claim to every queue of the host. */
 static gboolean
-may_bring(ApJudge *judge, const ApOwner *owner)
+may_bring(ApJudge *judge, const ApMdev *mdev)
 {
     ApApqnSet denied;
     ApMask control;
 
-    return ap_config_allows(ap_inventory_get_config(judge->inventory), owner->brought_by->name,
-                            &owner->brought_by->matrix, &denied, &control);
+    return ap_config_allows(ap_inventory_get_config(judge->inventory), mdev->brought_by->name,
+                            &mdev->brought_by->matrix, &denied, &control);
 }
 
 
-/* Whether the owner may become active by itself, or somebody relies on it. */
+/* Whether the mdev may become active by itself, or somebody relies on it. */
 static gboolean
-is_claimed(ApJudge *judge, const ApOwner *owner)
+is_claimed(ApJudge *judge, const ApMdev *mdev)
 {
     /* One that is being made is active in a moment. */
-    if (owner->active ||
-        g_ptr_array_find_with_equal_func(judge->host->going, owner->uuid, g_str_equal, NULL))
+    if (mdev->active ||
+        g_ptr_array_find_with_equal_func(judge->host->going, mdev->uuid, g_str_equal, NULL))
         return TRUE;
-    if (owner->brought_by)
-        return may_bring(judge, owner);
-    if (owner->definition && owner->definition->def->autostart)
+    if (mdev->brought_by)
+        return may_bring(judge, mdev);
+    if (mdev->definition && mdev->definition->def->autostart)
         return TRUE;
     /* Guests that cannot be read may name it: fail closed. */
-    return !ap_inventory_get_guests(judge->inventory) || owner->guest ||
+    return !ap_inventory_get_guests(judge->inventory) || mdev->guest ||
            ap_problem_is_hidden(ap_inventory_get_problems(judge->inventory),
                                 AP_PROBLEM_HIDES_NAMER);
 }
@@ -50,21 +50,21 @@ is_autostart(ApJudge *judge)
 
 /* Whether both matrices are to be there after the next boot. */
 static gboolean
-meet_at_boot(ApJudge *judge, const ApOwner *owner)
+meet_at_boot(ApJudge *judge, const ApMdev *mdev)
 {
     if (judge->phase != AP_PHASE_DEFINE || !ap_judge_starts_at_boot(judge))
         return FALSE;
-    return owner->definition->def->autostart || !ap_inventory_get_guests(judge->inventory) ||
-           ap_inventory_find_boot_guest(judge->inventory, owner->uuid, NULL);
+    return mdev->definition->def->autostart || !ap_inventory_get_guests(judge->inventory) ||
+           ap_inventory_find_boot_guest(judge->inventory, mdev->uuid, NULL);
 }
 
 
 /* An audit looks at a pair from both sides and tells it once: its message must name both. What
  * somebody holds and what somebody is defined for are two things. */
 static char *
-say_shared(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner, gboolean is_held)
+say_shared(ApJudge *judge, const ApApqnSet *shared, const ApMdev *mdev, gboolean is_held)
 {
-    g_autofree char *other = ap_judge_describe_owner(judge, owner);
+    g_autofree char *other = ap_judge_describe_mdev(judge, mdev);
     const char *other_way = is_held ? "held by" : "defined for";
     const char *own_way = judge->candidate->active ? "held by" : "defined for";
     g_autofree char *own = NULL;
@@ -72,20 +72,20 @@ say_shared(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner, gboole
     if (!judge->audit)
         return ap_judge_say(shared, "%s %s", is_held ? "belongs to" : "is defined for", other);
     own = ap_judge_describe_candidate(judge);
-    return strcmp(judge->candidate->uuid, owner->uuid) < 0
+    return strcmp(judge->candidate->uuid, mdev->uuid) < 0
                ? ap_judge_say(shared, "is %s %s, and %s %s", own_way, own, other_way, other)
                : ap_judge_say(shared, "is %s %s, and %s %s", other_way, other, own_way, own);
 }
 
 
-/* @guest: NULL for the owner's, which is known only when the message has asked for it. */
+/* @guest: NULL for the mdev's, which is known only when the message has asked for it. */
 static void
 report_shared(ApJudge *judge, ApCode code, ApWeight weight, const ApApqnSet *shared,
-              const ApOwner *owner, const ApGuest *guest, const char *otherwise)
+              const ApMdev *mdev, const ApGuest *guest, const char *otherwise)
 {
-    char *message = say_shared(judge, shared, owner, code == AP_CODE_IN_USE);
+    char *message = say_shared(judge, shared, mdev, code == AP_CODE_IN_USE);
 
-    ap_judge_report_other(judge, code, weight, shared, owner->uuid, guest ? guest : owner->guest,
+    ap_judge_report_other(judge, code, weight, shared, mdev->uuid, guest ? guest : mdev->guest,
                           message, ap_judge_suggest(judge, otherwise));
 }
 
@@ -93,32 +93,32 @@ report_shared(ApJudge *judge, ApCode code, ApWeight weight, const ApApqnSet *sha
 /* In an audit: two guests that start at boot and bring the queues themselves. No definition tells
  * of that, and one of them will not start. */
 static gboolean
-brings_both(ApJudge *judge, const ApOwner *owner)
+brings_both(ApJudge *judge, const ApMdev *mdev)
 {
-    const ApOwner *own =
+    const ApMdev *own =
         judge->audit ? ap_inventory_find(judge->inventory, judge->candidate->uuid) : NULL;
 
-    return own && own->brought_by && owner->brought_by;
+    return own && own->brought_by && mdev->brought_by;
 }
 
 
 /* The other's guest holds its matrix though sysfs does not show it (any more), or both guests start
  * at boot. */
 static void
-share_with_guest(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
+share_with_guest(ApJudge *judge, const ApApqnSet *shared, const ApMdev *mdev)
 {
     const ApGuest *own = ap_judge_get_guest(judge);
-    gboolean held = owner->guest && ap_guest_holds(owner->guest, owner->uuid) &&
-                    (!own || !ap_guest_is_same(owner->guest, own));
+    gboolean held = mdev->guest && ap_guest_holds(mdev->guest, mdev->uuid) &&
+                    (!own || !ap_guest_is_same(mdev->guest, own));
     const ApGuest *other =
-        held ? owner->guest : ap_inventory_find_boot_guest(judge->inventory, owner->uuid, own);
+        held ? mdev->guest : ap_inventory_find_boot_guest(judge->inventory, mdev->uuid, own);
 
     if (!other || (!held && !is_autostart(judge)))
         return;
     report_shared(judge, AP_CODE_GUEST_OVERLAP,
-                  held || brings_both(judge, owner) ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL,
-                  shared, owner, other,
-                  owner->brought_by ? "or change that guest's metadata first"
+                  held || brings_both(judge, mdev) ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL,
+                  shared, mdev, other,
+                  mdev->brought_by ? "or change that guest's metadata first"
                                     : "or change that guest's matrix first");
 }
 
@@ -126,11 +126,11 @@ share_with_guest(ApJudge *judge, const ApApqnSet *shared, const ApOwner *owner)
 /* Every code that applies is reported: the configuration can change each, and of those that are
  * left the strongest stays. */
 static void
-share_with(const ApOwner *owner, gpointer data)
+share_with(const ApMdev *mdev, gpointer data)
 {
     ApJudge *judge = data;
-    const ApDefinition *definition = owner->definition;
-    gboolean live = owner->active && ap_matrix_overlaps(&judge->matrix, &owner->live);
+    const ApDefinition *definition = mdev->definition;
+    gboolean live = mdev->active && ap_matrix_overlaps(&judge->matrix, &mdev->live);
     gboolean defined = definition && ap_matrix_overlaps(&judge->matrix, &definition->matrix);
     ApApqnSet shared = { 0 };
     ApMatrix common;
@@ -138,7 +138,7 @@ share_with(const ApOwner *owner, gpointer data)
     if (!live && !defined)
         return;
     if (live) {
-        common = ap_matrix_intersection(&judge->matrix, &owner->live);
+        common = ap_matrix_intersection(&judge->matrix, &mdev->live);
         ap_apqn_set_add(&shared, &common.adapters, &common.domains);
         ap_apqn_set_add_all(&judge->said, &shared);
     }
@@ -146,19 +146,19 @@ share_with(const ApOwner *owner, gpointer data)
         common = ap_matrix_intersection(&judge->matrix, &definition->matrix);
         ap_apqn_set_add(&shared, &common.adapters, &common.domains);
     }
-    judge->at_boot = defined && meet_at_boot(judge, owner);
+    judge->at_boot = defined && meet_at_boot(judge, mdev);
     if (live) {
-        report_shared(judge, AP_CODE_IN_USE, AP_WEIGHT_USUAL, &shared, owner, NULL,
-                      ap_inventory_get_foreign_user(judge->inventory, owner)
+        report_shared(judge, AP_CODE_IN_USE, AP_WEIGHT_USUAL, &shared, mdev, NULL,
+                      ap_inventory_get_foreign_user(judge->inventory, mdev)
                           ? "or wait until whoever has that mdev open is done with it"
                           : "or stop that mdev first");
     } else {
         report_shared(judge, AP_CODE_DEFINED_ELSEWHERE,
-                      is_claimed(judge, owner) ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL, &shared,
-                      owner, NULL,
-                      owner->brought_by ? "or change that guest's metadata first"
+                      is_claimed(judge, mdev) ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL, &shared,
+                      mdev, NULL,
+                      mdev->brought_by ? "or change that guest's metadata first"
                                         : "or change that definition first");
-        share_with_guest(judge, &shared, owner);
+        share_with_guest(judge, &shared, mdev);
     }
     judge->at_boot = FALSE;
 }
@@ -177,7 +177,7 @@ is_answered_by_queues(ApJudge *judge)
 
 /* What others hold of the matrix, without asking each of them. */
 static void
-note_held(ApJudge *judge, const ApOwner *own)
+note_held(ApJudge *judge, const ApMdev *own)
 {
     const ApHeld *held = ap_inventory_get_held(judge->inventory);
     const ApMask *adapters = &judge->matrix.adapters;
@@ -196,7 +196,7 @@ note_held(ApJudge *judge, const ApOwner *own)
 
 
 /* The mdev of the candidate if an audit judges it against the others pair by pair. */
-static const ApOwner *
+static const ApMdev *
 find_audited(ApJudge *judge)
 {
     const char *uuid = judge->audit ? judge->candidate->uuid : NULL;
@@ -208,7 +208,7 @@ find_audited(ApJudge *judge)
 void
 ap_judge_sharing(ApJudge *judge)
 {
-    const ApOwner *audited = find_audited(judge);
+    const ApMdev *audited = find_audited(judge);
 
     if (audited) {
         note_held(judge, audited);
@@ -348,7 +348,7 @@ add_controlled(ApHost *host, const ApMatrix *master, const ApMatrix *victim, ApA
 
 /* @controller and @victim are how messages call the two sides. */
 static void
-report_control(ApJudge *judge, const ApApqnSet *set, const ApOwner *other, const char *victim,
+report_control(ApJudge *judge, const ApApqnSet *set, const ApMdev *other, const char *victim,
                const char *controller)
 {
     ap_judge_report(judge, AP_CODE_CONTROL_OVERLAP, AP_WEIGHT_USUAL, set, other,
@@ -370,7 +370,7 @@ add_both_ways(ApJudge *judge, const ApMatrix *other, ApApqnSet *forward, ApApqnS
 
 /* Another mdev is judged by what it holds and by what it is defined to hold. */
 static void
-control_with(const ApOwner *owner, gpointer data)
+control_with(const ApMdev *mdev, gpointer data)
 {
     ApJudge *judge = data;
     g_autofree char *own_name = NULL;
@@ -379,19 +379,19 @@ control_with(const ApOwner *owner, gpointer data)
     ApApqnSet reverse = { 0 };
     gboolean is_reverse;
 
-    if (owner->active)
-        add_both_ways(judge, &owner->live, &forward, &reverse);
-    if (owner->definition)
-        add_both_ways(judge, &owner->definition->matrix, &forward, &reverse);
+    if (mdev->active)
+        add_both_ways(judge, &mdev->live, &forward, &reverse);
+    if (mdev->definition)
+        add_both_ways(judge, &mdev->definition->matrix, &forward, &reverse);
     is_reverse = ap_apqn_set_is_empty(&forward);
     if (is_reverse && ap_apqn_set_is_empty(&reverse))
         return;
     own_name = judge->audit ? ap_judge_describe_candidate(judge) : g_strdup("this matrix");
-    name = ap_judge_describe_owner(judge, owner);
+    name = ap_judge_describe_mdev(judge, mdev);
     if (is_reverse)
-        report_control(judge, &reverse, owner, own_name, name);
+        report_control(judge, &reverse, mdev, own_name, name);
     else
-        report_control(judge, &forward, owner, name, own_name);
+        report_control(judge, &forward, mdev, name, own_name);
 }
 
 
@@ -466,7 +466,7 @@ ap_judge_control(ApJudge *judge)
 
 
 void
-ap_judge_pair(ApJudge *judge, const ApOwner *other)
+ap_judge_pair(ApJudge *judge, const ApMdev *other)
 {
     const ApCandidate *candidate = judge->candidate;
 

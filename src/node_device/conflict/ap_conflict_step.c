@@ -44,7 +44,7 @@ find_passing_conflict(const ApJudge *judge, const ApMatrix *matrix)
 {
     if (ap_matrix_is_within(matrix, &judge->matrix))
         return NULL;
-    ap_inventory_get_owners(judge->inventory);
+    ap_inventory_get_mdevs(judge->inventory);
     for (guint i = 0; i < judge->host->mdevs->len; i++) {
         const ApActiveMdev *mdev = judge->host->mdevs->pdata[i];
 
@@ -58,15 +58,15 @@ find_passing_conflict(const ApJudge *judge, const ApMatrix *matrix)
 
 
 static void
-note_passing(const ApOwner *owner, gpointer data)
+note_passing(const ApMdev *mdev, gpointer data)
 {
-    const ApDefinition *definition = owner->definition;
+    const ApDefinition *definition = mdev->definition;
     Passing *passing = data;
 
     if (!passing->uuid && definition && definition->def->autostart &&
         ap_matrix_overlaps(passing->passing, &definition->matrix) &&
         !ap_matrix_overlaps(passing->final, &definition->matrix))
-        passing->uuid = owner->uuid;
+        passing->uuid = mdev->uuid;
 }
 
 

@@ -10,7 +10,7 @@ ap_judge_uuid(ApJudge *judge)
 {
     const char *uuid = judge->candidate->uuid;
     g_autofree char *device = NULL;
-    const ApOwner *owner;
+    const ApMdev *mdev;
     const char *parent;
 
     if (!uuid)
@@ -27,8 +27,8 @@ ap_judge_uuid(ApJudge *judge)
     device = ap_other_mdev_find(judge->host->root, uuid);
     /* What is a matrix is no other device. It is looked for only then: a start need not read all
      * that are active. */
-    owner = device ? ap_inventory_find(judge->inventory, uuid) : NULL;
-    if (device && !(owner && owner->active))
+    mdev = device ? ap_inventory_find(judge->inventory, uuid) : NULL;
+    if (device && !(mdev && mdev->active))
         ap_judge_report(judge, AP_CODE_UUID_TAKEN, AP_WEIGHT_GRAVE, NULL, NULL,
                         g_strdup_printf("mdev %s is active already, as another type: %s", uuid,
                                         device),

@@ -26,17 +26,17 @@ struct _ApInventory {
     gboolean joined;
     gboolean brings_nothing;  /* no guest did when it was looked */
     GPtrArray *brought;       /* definitions that guests bring in their metadata */
-    GPtrArray *owners;
-    GHashTable *by_uuid;      /* uuid -> ApOwner, borrowed */
-    Bounds *queues;           /* adapters and usage domains; parallel to owners */
-    Bounds *control;          /* adapters and control domains; parallel to owners */
+    GPtrArray *mdevs;
+    GHashTable *by_uuid;      /* uuid -> ApMdev, borrowed */
+    Bounds *queues;           /* adapters and usage domains; parallel to mdevs */
+    Bounds *control;          /* adapters and control domains; parallel to mdevs */
     GHashTable *guests_of;    /* uuid -> GPtrArray of ApGuest, borrowed */
     GHashTable *users;        /* uuid -> who has it open, "" for nobody; made on demand */
     GHashTable *last_guests;  /* loaded on demand */
     ApNextBoot *next_boot;    /* computed on demand */
     GPtrArray *needs;         /* loaded on demand */
     GHashTable *other_parents; /* uuid -> parent; loaded on demand */
-    const ApOwner **by_apqn;  /* made on demand */
+    const ApMdev **by_apqn;   /* made on demand */
     ApApqnSet *used;          /* made on demand */
     ApHeld *held;             /* made on demand */
 };
@@ -49,26 +49,26 @@ move_problems(GPtrArray *from, GPtrArray *to)
 }
 
 
-static ApOwner *
-get_owner(ApInventory *inventory, const char *uuid)
+static ApMdev *
+get_mdev(ApInventory *inventory, const char *uuid)
 {
-    ApOwner *owner = g_hash_table_lookup(inventory->by_uuid, uuid);
+    ApMdev *mdev = g_hash_table_lookup(inventory->by_uuid, uuid);
 
-    if (owner)
-        return owner;
-    owner = g_new0(ApOwner, 1);
-    owner->uuid = uuid;
-    g_ptr_array_add(inventory->owners, owner);
-    g_hash_table_insert(inventory->by_uuid, (gpointer)uuid, owner);
-    return owner;
+    if (mdev)
+        return mdev;
+    mdev = g_new0(ApMdev, 1);
+    mdev->uuid = uuid;
+    g_ptr_array_add(inventory->mdevs, mdev);
+    g_hash_table_insert(inventory->by_uuid, (gpointer)uuid, mdev);
+    return mdev;
 }
 
 
 static int
-compare_owners(gconstpointer a, gconstpointer b)
+compare_mdevs(gconstpointer a, gconstpointer b)
 {
-    const ApOwner *const *first = a;
-    const ApOwner *const *second = b;
+    const ApMdev *const *first = a;
+    const ApMdev *const *second = b;
 
     return strcmp((*first)->uuid, (*second)->uuid);
 }
@@ -77,10 +77,10 @@ compare_owners(gconstpointer a, gconstpointer b)
 static void
 set_bounds(ApInventory *inventory, guint i)
 {
-    const ApOwner *owner = inventory->owners->pdata[i];
-    const ApMatrix *live = &owner->live;
+    const ApMdev *mdev = inventory->mdevs->pdata[i];
+    const ApMatrix *live = &mdev->live;
     const ApMatrix none = { 0 };
-    const ApMatrix *defined = owner->definition ? &owner->definition->matrix : &none;
+    const ApMatrix *defined = mdev->definition ? &mdev->definition->matrix : &none;
     ApMask adapters = ap_mask_or(&live->adapters, &defined->adapters);
 
     inventory->queues[i] = (Bounds){ adapters, ap_mask_or(&live->domains, &defined->domains) };
@@ -89,16 +89,16 @@ set_bounds(ApInventory *inventory, guint i)
 }
 
 
-/* Puts the owners in order, once all are there. */
+/* Puts the mdevs in order, once all are there. */
 static void
 settle(ApInventory *inventory)
 {
-    g_ptr_array_sort(inventory->owners, compare_owners);
+    g_ptr_array_sort(inventory->mdevs, compare_mdevs);
     g_free(inventory->queues);
     g_free(inventory->control);
-    inventory->queues = g_new(Bounds, inventory->owners->len);
-    inventory->control = g_new(Bounds, inventory->owners->len);
-    for (guint i = 0; i < inventory->owners->len; i++)
+    inventory->queues = g_new(Bounds, inventory->mdevs->len);
+    inventory->control = g_new(Bounds, inventory->mdevs->len);
+    for (guint i = 0; i < inventory->mdevs->len; i++)
         set_bounds(inventory, i);
 }
 
@@ -115,16 +115,16 @@ join(ApInventory *inventory)
     ap_host_load_mdevs(host);
     move_problems(host->problems, inventory->problems);
     for (guint i = 0; i < host->mdevs->len; i++) {
-        const ApActiveMdev *mdev = host->mdevs->pdata[i];
-        ApOwner *owner = get_owner(inventory, mdev->uuid);
+        const ApActiveMdev *active = host->mdevs->pdata[i];
+        ApMdev *mdev = get_mdev(inventory, active->uuid);
 
-        owner->active = TRUE;
-        owner->live = mdev->matrix;
+        mdev->active = TRUE;
+        mdev->live = active->matrix;
     }
     for (guint i = 0; inventory->definitions && i < inventory->definitions->len; i++) {
         const ApDefinition *definition = inventory->definitions->pdata[i];
 
-        get_owner(inventory, definition->uuid)->definition = definition;
+        get_mdev(inventory, definition->uuid)->definition = definition;
     }
     settle(inventory);
 }
@@ -165,7 +165,7 @@ ap_inventory_new(ApHost *host,
     inventory->config = config;
     inventory->guests_func = guests;
     inventory->guests_data = data;
-    inventory->owners = g_ptr_array_new_with_free_func(g_free);
+    inventory->mdevs = g_ptr_array_new_with_free_func(g_free);
     inventory->by_uuid = g_hash_table_new(g_str_hash, g_str_equal);
     inventory->guests_of = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                                  (GDestroyNotify)g_ptr_array_unref);
@@ -185,7 +185,7 @@ ap_inventory_free(ApInventory *inventory)
     if (!inventory)
         return;
     g_hash_table_unref(inventory->by_uuid);
-    g_ptr_array_unref(inventory->owners);
+    g_ptr_array_unref(inventory->mdevs);
     g_clear_pointer(&inventory->guests, g_ptr_array_unref);
     g_clear_pointer(&inventory->definitions, g_ptr_array_unref);
     g_ptr_array_unref(inventory->brought);
@@ -249,10 +249,10 @@ ap_inventory_has_matrices(ApInventory *inventory)
 
 
 GPtrArray *
-ap_inventory_get_owners(ApInventory *inventory)
+ap_inventory_get_mdevs(ApInventory *inventory)
 {
     complete(inventory);
-    return inventory->owners;
+    return inventory->mdevs;
 }
 
 
@@ -262,7 +262,7 @@ set_guest(ApInventory *inventory, const ApGuest *guest)
 {
     for (guint i = 0; i < guest->mdevs->len; i++) {
         const char *uuid = guest->mdevs->pdata[i];
-        ApOwner *owner = g_hash_table_lookup(inventory->by_uuid, uuid);
+        ApMdev *mdev = g_hash_table_lookup(inventory->by_uuid, uuid);
         GPtrArray *guests_of = g_hash_table_lookup(inventory->guests_of, uuid);
 
         if (!guests_of) {
@@ -270,11 +270,11 @@ set_guest(ApInventory *inventory, const ApGuest *guest)
             g_hash_table_insert(inventory->guests_of, (gpointer)uuid, guests_of);
         }
         g_ptr_array_add(guests_of, (gpointer)guest);
-        if (!owner)
+        if (!mdev)
             continue;
-        if (!owner->guest ||
-            (ap_guest_holds(guest, uuid) && !ap_guest_holds(owner->guest, uuid)))
-            owner->guest = guest;
+        if (!mdev->guest ||
+            (ap_guest_holds(guest, uuid) && !ap_guest_holds(mdev->guest, uuid)))
+            mdev->guest = guest;
     }
 }
 
@@ -284,17 +284,17 @@ static gboolean
 add_brought(ApInventory *inventory, const ApGuest *guest)
 {
     ApDefinition *definition;
-    ApOwner *owner;
+    ApMdev *mdev;
 
     if (!guest->has_matrix || guest->mdevs->len == 0)
         return FALSE;
-    owner = get_owner(inventory, guest->mdevs->pdata[0]);
-    if (owner->definition)
+    mdev = get_mdev(inventory, guest->mdevs->pdata[0]);
+    if (mdev->definition)
         return FALSE;
-    definition = ap_definition_new(owner->uuid, &guest->matrix, guest->autostart);
+    definition = ap_definition_new(mdev->uuid, &guest->matrix, guest->autostart);
     g_ptr_array_add(inventory->brought, definition);
-    owner->definition = definition;
-    owner->brought_by = guest;
+    mdev->definition = definition;
+    mdev->brought_by = guest;
     return TRUE;
 }
 
@@ -358,14 +358,14 @@ ap_inventory_get_user(ApInventory *inventory, const char *uuid)
 
 
 const char *
-ap_inventory_get_foreign_user(ApInventory *inventory, const ApOwner *owner)
+ap_inventory_get_foreign_user(ApInventory *inventory, const ApMdev *mdev)
 {
-    if (!owner->active || !ap_inventory_get_guests(inventory) ||
+    if (!mdev->active || !ap_inventory_get_guests(inventory) ||
         ap_problem_is_hidden(inventory->problems, AP_PROBLEM_HIDES_HOLDER))
         return NULL;
-    if (owner->guest && ap_guest_holds(owner->guest, owner->uuid))
+    if (mdev->guest && ap_guest_holds(mdev->guest, mdev->uuid))
         return NULL;
-    return ap_inventory_get_user(inventory, owner->uuid);
+    return ap_inventory_get_user(inventory, mdev->uuid);
 }
 
 
@@ -439,7 +439,7 @@ ap_inventory_get_problems(ApInventory *inventory)
 }
 
 
-const ApOwner *
+const ApMdev *
 ap_inventory_find(ApInventory *inventory, const char *uuid)
 {
     complete(inventory);
@@ -462,21 +462,21 @@ ap_inventory_find_guest(ApInventory *inventory, const char *name)
 }
 
 
-const ApOwner *
+const ApMdev *
 ap_inventory_get_owner_of(ApInventory *inventory, ApApqn apqn)
 {
     join(inventory);
     if (inventory->by_apqn)
         return inventory->by_apqn[apqn.adapter << 8 | apqn.domain];
-    inventory->by_apqn = g_new0(const ApOwner *, 65536);
-    for (guint i = 0; i < inventory->owners->len; i++) {
-        const ApOwner *owner = inventory->owners->pdata[i];
-        const ApMask *adapters = &owner->live.adapters;
-        const ApMask *domains = &owner->live.domains;
+    inventory->by_apqn = g_new0(const ApMdev *, 65536);
+    for (guint i = 0; i < inventory->mdevs->len; i++) {
+        const ApMdev *mdev = inventory->mdevs->pdata[i];
+        const ApMask *adapters = &mdev->live.adapters;
+        const ApMask *domains = &mdev->live.domains;
 
         for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1)) {
             for (int d = ap_mask_next(domains, 0); d >= 0; d = ap_mask_next(domains, d + 1))
-                inventory->by_apqn[a << 8 | d] = owner;
+                inventory->by_apqn[a << 8 | d] = mdev;
         }
     }
     return inventory->by_apqn[apqn.adapter << 8 | apqn.domain];
@@ -506,11 +506,11 @@ ap_inventory_get_used(ApInventory *inventory)
     inventory->used = g_new0(ApApqnSet, 1);
     if (!inventory->definitions)
         add_unread_definitions(inventory);
-    for (guint i = 0; i < inventory->owners->len; i++) {
-        const ApOwner *owner = inventory->owners->pdata[i];
-        const ApMatrix *defined = owner->definition ? &owner->definition->matrix : NULL;
+    for (guint i = 0; i < inventory->mdevs->len; i++) {
+        const ApMdev *mdev = inventory->mdevs->pdata[i];
+        const ApMatrix *defined = mdev->definition ? &mdev->definition->matrix : NULL;
 
-        ap_apqn_set_add(inventory->used, &owner->live.adapters, &owner->live.domains);
+        ap_apqn_set_add(inventory->used, &mdev->live.adapters, &mdev->live.domains);
         if (defined)
             ap_apqn_set_add(inventory->used, &defined->adapters, &defined->domains);
     }
@@ -538,32 +538,32 @@ ap_inventory_get_held(ApInventory *inventory)
     if (inventory->held)
         return inventory->held;
     inventory->held = g_new0(ApHeld, 1);
-    for (guint i = 0; i < inventory->owners->len; i++)
-        add_held(inventory->held, &((const ApOwner *)inventory->owners->pdata[i])->live);
+    for (guint i = 0; i < inventory->mdevs->len; i++)
+        add_held(inventory->held, &((const ApMdev *)inventory->mdevs->pdata[i])->live);
     return inventory->held;
 }
 
 
 /* Whether the bounds are no more than what the mdev has. */
 static gboolean
-is_exact(const ApOwner *owner)
+is_exact(const ApMdev *mdev)
 {
-    return !owner->active || !owner->definition ||
-           ap_matrix_equal(&owner->live, &owner->definition->matrix);
+    return !mdev->active || !mdev->definition ||
+           ap_matrix_equal(&mdev->live, &mdev->definition->matrix);
 }
 
 
 static gboolean
-overlaps_either(const ApMatrix *matrix, const ApOwner *owner)
+overlaps_either(const ApMatrix *matrix, const ApMdev *mdev)
 {
-    return ap_matrix_overlaps(matrix, &owner->live) ||
-           (owner->definition && ap_matrix_overlaps(matrix, &owner->definition->matrix));
+    return ap_matrix_overlaps(matrix, &mdev->live) ||
+           (mdev->definition && ap_matrix_overlaps(matrix, &mdev->definition->matrix));
 }
 
 
 /* Their bounds share something; what they have may not. */
 static gboolean
-shares_really(const ApOwner *first, const ApOwner *second)
+shares_really(const ApMdev *first, const ApMdev *second)
 {
     if (is_exact(first) && is_exact(second))
         return TRUE;
@@ -577,14 +577,14 @@ ap_inventory_foreach_pair(ApInventory *inventory, ApPairFunc func, gpointer data
 {
     const Bounds *queues = inventory->queues;
     const Bounds *control = inventory->control;
-    ApOwner **owners = (ApOwner **)inventory->owners->pdata;
+    ApMdev **mdevs = (ApMdev **)inventory->mdevs->pdata;
 
-    for (guint i = 0; i < inventory->owners->len; i++) {
-        for (guint j = i + 1; j < inventory->owners->len; j++) {
+    for (guint i = 0; i < inventory->mdevs->len; i++) {
+        for (guint j = i + 1; j < inventory->mdevs->len; j++) {
             if (!ap_mask_intersects(&queues[i].adapters, &queues[j].adapters))
                 continue;
             if (ap_mask_intersects(&queues[i].domains, &queues[j].domains) &&
-                shares_really(owners[i], owners[j]))
+                shares_really(mdevs[i], mdevs[j]))
                 func(i, j, TRUE, data);
             else if (ap_mask_intersects(&queues[i].domains, &control[j].domains) ||
                      ap_mask_intersects(&control[i].domains, &queues[j].domains))
@@ -601,15 +601,15 @@ foreach_within(ApInventory *inventory, Bounds *const *bounds, const Bounds *want
     if (ap_mask_is_empty(&wanted->adapters) || ap_mask_is_empty(&wanted->domains))
         return;
     complete(inventory);
-    for (guint i = 0; i < inventory->owners->len; i++) {
-        const ApOwner *owner;
+    for (guint i = 0; i < inventory->mdevs->len; i++) {
+        const ApMdev *mdev;
 
         if (!ap_mask_intersects(&(*bounds)[i].adapters, &wanted->adapters) ||
             !ap_mask_intersects(&(*bounds)[i].domains, &wanted->domains))
             continue;
-        owner = inventory->owners->pdata[i];
-        if (g_strcmp0(owner->uuid, uuid) != 0)
-            func(owner, data);
+        mdev = inventory->mdevs->pdata[i];
+        if (g_strcmp0(mdev->uuid, uuid) != 0)
+            func(mdev, data);
     }
 }
 

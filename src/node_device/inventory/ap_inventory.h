@@ -12,7 +12,7 @@
 #include "node_device/inventory/ap_next_boot.h"
 
 /**
- * ApOwner:
+ * ApMdev:
  * @uuid: UUID of the mdev, in lower case
  * @active: whether it is active
  * @live: its matrix while it is active
@@ -29,7 +29,7 @@ typedef struct {
     const ApDefinition *definition;
     const ApGuest *brought_by;
     const ApGuest *guest;
-} ApOwner;
+} ApMdev;
 
 typedef struct _ApInventory ApInventory;
 
@@ -115,19 +115,19 @@ gboolean
 ap_inventory_has_matrices(ApInventory *inventory);
 
 /**
- * ap_inventory_get_owners:
+ * ap_inventory_get_mdevs:
  * @inventory: an inventory
  *
- * Returns: (element-type ApOwner): every mdev, sorted by uuid; borrowed.
+ * Returns: (element-type ApMdev): every mdev, sorted by uuid; borrowed.
  */
 GPtrArray *
-ap_inventory_get_owners(ApInventory *inventory);
+ap_inventory_get_mdevs(ApInventory *inventory);
 
 /**
  * ap_inventory_get_guests:
  * @inventory: an inventory
  *
- * Loads the guests when first called, and sets the guest of every owner.
+ * Loads the guests when first called, and sets the guest of every mdev.
  *
  * Returns: (nullable) (element-type ApGuest): the guests, NULL if they cannot be known; borrowed.
  */
@@ -170,13 +170,13 @@ ap_inventory_get_user(ApInventory *inventory, const char *uuid);
 /**
  * ap_inventory_get_foreign_user:
  * @inventory: an inventory
- * @owner: one of its mdevs
+ * @mdev: one of its mdevs
  *
  * Returns: (nullable): who has the mdev open although no guest that the system's libvirt knows
  *   holds it; NULL if nobody does, or the guests cannot be known; borrowed.
  */
 const char *
-ap_inventory_get_foreign_user(ApInventory *inventory, const ApOwner *owner);
+ap_inventory_get_foreign_user(ApInventory *inventory, const ApMdev *mdev);
 
 /**
  * ap_inventory_get_last_guests:
@@ -252,7 +252,7 @@ ap_inventory_get_problems(ApInventory *inventory);
  *
  * Returns: (nullable): the mdev, borrowed.
  */
-const ApOwner *
+const ApMdev *
 ap_inventory_find(ApInventory *inventory, const char *uuid);
 
 /**
@@ -274,15 +274,15 @@ ap_inventory_find_guest(ApInventory *inventory, const char *name);
  *
  * Returns: (nullable): the active mdev that has the APQN, borrowed.
  */
-const ApOwner *
+const ApMdev *
 ap_inventory_get_owner_of(ApInventory *inventory, ApApqn apqn);
 
 /**
  * ApOverlapFunc:
- * @owner: an mdev
+ * @mdev: an mdev
  * @data: as given
  */
-typedef void (*ApOverlapFunc)(const ApOwner *owner, gpointer data);
+typedef void (*ApOverlapFunc)(const ApMdev *mdev, gpointer data);
 
 /**
  * ap_inventory_get_used:
@@ -328,7 +328,7 @@ ap_inventory_get_held(ApInventory *inventory);
 
 /**
  * ApPairFunc:
- * @first: index of an mdev among ap_inventory_get_owners()
+ * @first: index of an mdev among ap_inventory_get_mdevs()
  * @second: a larger index
  * @shares: whether both have a queue, active or defined; else the control domains of one reach a
  *   queue of the other

@@ -65,19 +65,19 @@ has_just_ended(const ApLeftovers *leftovers, const ApGuest *guest)
 
 /* Whether somebody else has the mdev, or may have it. */
 static gboolean
-is_held(Look *look, const ApOwner *owner)
+is_held(Look *look, const ApMdev *mdev)
 {
-    GPtrArray *guests = ap_inventory_get_guests_of(look->inventory, owner->uuid);
+    GPtrArray *guests = ap_inventory_get_guests_of(look->inventory, mdev->uuid);
 
     if (!ap_inventory_get_guests(look->inventory) ||
         ap_problem_is_hidden(ap_inventory_get_problems(look->inventory),
                              AP_PROBLEM_HIDES_HOLDER) ||
-        ap_host_is_in_use(ap_inventory_get_host(look->inventory), owner->uuid))
+        ap_host_is_in_use(ap_inventory_get_host(look->inventory), mdev->uuid))
         return TRUE;
     for (guint i = 0; guests && i < guests->len; i++) {
         const ApGuest *guest = guests->pdata[i];
 
-        if (ap_guest_holds(guest, owner->uuid) && !has_just_ended(look->leftovers, guest))
+        if (ap_guest_holds(guest, mdev->uuid) && !has_just_ended(look->leftovers, guest))
             return TRUE;
     }
     return FALSE;
@@ -132,21 +132,21 @@ static void
 look_after(Look *look, const ApClaim *claim)
 {
     const ApLeftovers *leftovers = look->leftovers;
-    const ApOwner *owner;
+    const ApMdev *mdev;
 
     if (!claim->brought_up || is_gone(leftovers, claim->mdev)) {
         ap_claim_remove(claim, leftovers->root);
         return;
     }
-    owner = ap_inventory_find(get_inventory(look), claim->mdev);
-    if (!owner || !owner->active ||
+    mdev = ap_inventory_find(get_inventory(look), claim->mdev);
+    if (!mdev || !mdev->active ||
         ap_problem_find(ap_inventory_get_problems(look->inventory), claim->mdev))
         return;
-    if (owner->definition && !owner->brought_by && owner->definition->def->autostart) {
+    if (mdev->definition && !mdev->brought_by && mdev->definition->def->autostart) {
         ap_claim_remove(claim, leftovers->root);
         return;
     }
-    if (!is_held(look, owner))
+    if (!is_held(look, mdev))
         remove_mdev(look, claim);
     else if (hand_over(look, claim))
         ap_claim_remove(claim, leftovers->root);
