@@ -98,7 +98,8 @@ def domain_xml(name, options):
         "    <hostdev mode='subsystem' type='mdev' managed='no' model='vfio-ap'>\n"
         f"      <source><address uuid='{full_uuid(m)}'/></source>\n    </hostdev>\n"
         for m in filter(None, options.get("mdev", "").split(",")))
-    return (f"<domain type='kvm'>\n  <name>{name}</name>\n  <uuid>{guest_uuid(name)}</uuid>\n"
+    uuid = options.get("uuid", guest_uuid(name))
+    return (f"<domain type='kvm'>\n  <name>{name}</name>\n  <uuid>{uuid}</uuid>\n"
             "  <os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type></os>\n"
             f"{cpu_xml(options.get('cpu'))}{secure}"
             f"  <devices>\n{hostdevs}  </devices>\n</domain>\n")

@@ -222,16 +222,28 @@ ap_judge_sharing(ApJudge *judge)
 }
 
 
+/* By name; one that is called like the other by UUID as well. */
+static char *
+name_beside(const ApGuest *guest, const ApGuest *other)
+{
+    if (strcmp(guest->name, other->name) != 0 || !guest->uuid)
+        return g_strdup_printf("'%s'", guest->name);
+    return g_strdup_printf("'%s' with UUID %s", guest->name, guest->uuid);
+}
+
+
 /* Of an mdev that is neither active nor defined no queues are known. */
 static char *
 say_shared_mdev(const char *mdev, const ApApqnSet *apqns, const ApGuest *guest,
                 const ApGuest *other)
 {
+    g_autofree char *own = name_beside(guest, other);
+
     if (ap_apqn_set_is_empty(apqns))
-        return g_strdup_printf("guests '%s' and '%s' (%s) name the same mdev %s", guest->name,
-                               other->name, other->state, mdev);
-    return ap_judge_say(apqns, "belongs to mdev %s of guest '%s' (%s), which guest '%s' names too",
-                        mdev, other->name, other->state, guest->name);
+        return g_strdup_printf("guests %s and '%s' (%s) name the same mdev %s", own, other->name,
+                               other->state, mdev);
+    return ap_judge_say(apqns, "belongs to mdev %s of guest '%s' (%s), which guest %s names too",
+                        mdev, other->name, other->state, own);
 }
 
 
