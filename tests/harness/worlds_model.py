@@ -105,7 +105,8 @@ def is_free(world, pair):
 def judge_unreadable(world, mdev, pairs, held, answer):
     """@pairs: what is newly taken; @held: for what of it the guests are looked for."""
     for other in set(world.hidden) - {mdev}:
-        truth = world.active[other].pairs
+        # The kernel gives no queue of a matrix to the host.
+        truth = world.active[other].pairs - hosts_own(world, world.active[other].pairs)
         is_garbage = world.hidden[other] == "garbage"
         answer.must("holder unreadable", pairs and is_garbage)
         answer.must("holder unreadable, has it", pairs & truth)
