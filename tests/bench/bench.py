@@ -168,6 +168,10 @@ def measure_engine(build, work):
     row_absolute("in memory: one candidate against 65,536 matrices", times["check"] / 1e6, 1)
     row("in memory: owner of an APQN, 65,536 matrices (10)", times["lookup-65536"],
         times["lookup-10"], "for 10", 3, "ns")
+    row_absolute("plan: the slowest of 1 to 64 queues, 60 x 85, taken at random",
+                 times["plan-random"] / 1e6, 100)
+    row_absolute("plan: 2,000 queues, 60 x 85, beside 100 small matrices",
+                 times["plan-2000"] / 1e6, 100)
 
 
 def directories(root, *patterns):

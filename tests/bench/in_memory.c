@@ -6,11 +6,16 @@
 #include <time.h>
 
 #include "node_device/conflict/ap_conflict.h"
+#include "node_device/plan/ap_plan.h"
 
 #define N_MATRICES 65536
 #define N_ROUNDS 10
 #define N_CHECKS 100
 #define N_LOOKUPS 1000000
+
+/* What a guest may want; and so many small matrices take their part. */
+#define PLANNED_MAX 64
+#define N_SMALL 100
 
 
 static guint64
@@ -115,6 +120,69 @@ measure(const char *name, void (*function)(ApInventory *), ApInventory *inventor
 }
 
 
+/* The largest machine, of which that many percent of the queues may be taken. */
+static ApPlanGrid
+make_grid(GRand *rand, guint percent)
+{
+    ApPlanGrid grid = { 0 };
+
+    for (guint a = 0; a < 60; a++) {
+        for (guint d = 0; d < 85; d++) {
+            if ((guint)g_rand_int_range(rand, 0, 100) < percent)
+                ap_mask_set(&grid.usable[a], d);
+        }
+    }
+    return grid;
+}
+
+
+static void
+take_small_matrices(GRand *rand, ApPlanGrid *grid)
+{
+    for (guint i = 0; i < N_SMALL; i++) {
+        guint adapter = g_rand_int_range(rand, 0, 58);
+        guint domain = g_rand_int_range(rand, 0, 83);
+        ApMask taken = ap_mask_range(domain, domain + g_rand_int_range(rand, 0, 3));
+
+        for (guint a = adapter; a <= adapter + i % 3; a++)
+            grid->usable[a] = ap_mask_minus(&grid->usable[a], &taken);
+    }
+}
+
+
+static guint64
+plan_once(const ApPlanGrid *grid, guint n_queues, gboolean spread)
+{
+    guint64 start = now_ns();
+    ApPlan plan;
+
+    if (ap_plan_find(grid, n_queues, spread, &plan) == AP_PLAN_UNKNOWN)
+        g_error("%u queues could not be planned", n_queues);
+    return now_ns() - start;
+}
+
+
+/* The slowest plan counts. */
+static void
+measure_plans(void)
+{
+    static const guint percents[] = { 30, 50, 70, 80, 90, 95 };
+    g_autoptr(GRand) rand = g_rand_new_with_seed(1);
+    ApPlanGrid small = make_grid(rand, 100);
+    guint64 most = 0;
+
+    for (guint i = 0; i < G_N_ELEMENTS(percents); i++) {
+        ApPlanGrid grid = make_grid(rand, percents[i]);
+
+        for (guint n = 1; n <= PLANNED_MAX; n++)
+            most = MAX(most, MAX(plan_once(&grid, n, FALSE), plan_once(&grid, n, TRUE)));
+    }
+    printf("plan-random %" G_GUINT64_FORMAT "\n", most);
+    take_small_matrices(rand, &small);
+    printf("plan-2000 %" G_GUINT64_FORMAT "\n", plan_once(&small, 2000, FALSE));
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -129,5 +197,6 @@ main(int argc, char **argv)
     measure("check", check, many, N_CHECKS);
     measure("lookup-10", look_up, few, N_LOOKUPS);
     measure("lookup-65536", look_up, many, N_LOOKUPS);
+    measure_plans();
     return 0;
 }
