@@ -7,9 +7,6 @@
 #include "util/ap_error.h"
 #include "util/ap_id.h"
 
-/* ap_config_store() looks at no more (AP_CONFIG_STRLEN, vfio_ap_ops.c). */
-#define AP_CONFIG_LENGTH_MAX 201
-
 /* sysfs takes a page at a time (kernfs_fop_write_iter()): mdevctl would write the rest of a longer
  * value as a second value. */
 #define VALUE_LENGTH_MAX 4096
@@ -177,31 +174,6 @@ ap_mdev_def_add_matrix(ApMdevDef *def, const ApMatrix *matrix, gboolean hex)
 }
 
 
-/* ap_config_store(): three masks separated by commas or newlines; what follows is not looked at. */
-static gboolean
-apply_ap_config(ApMatrix *matrix, const char *value, GError **error)
-{
-    g_autofree char *seen = g_strndup(value, AP_CONFIG_LENGTH_MAX);
-    ApMask masks[3];
-    char *rest = seen;
-
-    for (guint i = 0; i < G_N_ELEMENTS(masks); i++) {
-        char *part = strsep(&rest, ",\n");
-
-        if (!part) {
-            g_set_error(error, AP_ERROR, AP_ERROR_MASK,
-                        "%u of the three masks (adapters, domains, control domains) are missing",
-                        3 - i);
-            return FALSE;
-        }
-        if (!ap_mask_parse_hex(part, &masks[i], error))
-            return FALSE;
-    }
-    *matrix = (ApMatrix){ masks[0], masks[1], masks[2] };
-    return TRUE;
-}
-
-
 static void
 set_bit(ApMatrix *matrix, gsize mask_offset, gboolean assign, guint id)
 {
@@ -266,7 +238,7 @@ apply_attr(ApMatrix *matrix, const ApMdevAttr *attr, GError **error)
                              error);
     }
     if (strcmp(attr->name, AP_CONFIG_ATTR) == 0)
-        return apply_ap_config(matrix, attr->value, error);
+        return ap_matrix_parse_written_ap_config(attr->value, matrix, error);
     g_set_error(error, AP_ERROR, AP_ERROR_STEP,
                 "no such attribute: wanted assign_ or unassign_ with adapter, domain or "
                 "control_domain, or ap_config");

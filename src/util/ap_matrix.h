@@ -90,6 +90,37 @@ char *
 ap_matrix_to_ap_config(const ApMatrix *matrix);
 
 /**
+ * ap_matrix_parse_ap_config:
+ * @text: as the kernel prints ap_config; the newline at its end may be missing
+ * @ret_matrix: (out): the matrix; untouched on failure
+ * @error: return location
+ *
+ * Three full masks: nothing shorter is one.
+ *
+ * Errors: AP_ERROR_MASK.
+ *
+ * Returns: whether @text is that.
+ */
+gboolean
+ap_matrix_parse_ap_config(const char *text, ApMatrix *ret_matrix, GError **error);
+
+/**
+ * ap_matrix_parse_written_ap_config:
+ * @text: what somebody writes to ap_config
+ * @ret_matrix: (out): the matrix; untouched on failure
+ * @error: return location
+ *
+ * Reads as ap_config_store() does: a mask may be short, commas or newlines separate them, and what
+ * follows the third one is not looked at.
+ *
+ * Errors: AP_ERROR_MASK.
+ *
+ * Returns: whether the kernel would read three masks.
+ */
+gboolean
+ap_matrix_parse_written_ap_config(const char *text, ApMatrix *ret_matrix, GError **error);
+
+/**
  * ApApqnSet:
  * @domains: for each adapter the domains
  *

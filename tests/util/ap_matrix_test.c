@@ -123,6 +123,59 @@ test_messages_name_32_apqns_and_then_a_rectangle(void)
 }
 
 
+static void
+test_ap_config_is_three_full_masks(void)
+{
+    ApMatrix whole = make_matrix("5,6", "4,0x47", "4");
+    g_autofree char *text = ap_matrix_to_ap_config(&whole);
+    g_autoptr(GError) error = NULL;
+    ApMatrix matrix = { noise, noise, noise };
+
+    g_assert_true(ap_matrix_parse_ap_config(text, &matrix, &error));
+    g_assert_true(ap_matrix_equal(&matrix, &whole));
+    /* Without its newline it is whole as well. */
+    for (gsize length = 0; length + 1 < strlen(text); length++) {
+        g_autofree char *cut = g_strndup(text, length);
+
+        g_assert_false(ap_matrix_parse_ap_config(cut, &matrix, &error));
+        assert_error(&error, AP_ERROR_MASK);
+        g_assert_true(ap_matrix_equal(&matrix, &whole));
+    }
+}
+
+
+static void
+test_what_is_written_to_ap_config_is_read_as_the_kernel_does(void)
+{
+    static const struct {
+        const char *text;
+        const char *adapters; /* NULL: refused */
+    } cases[] = {
+        { "", NULL },
+        { "0x04", NULL },
+        { "0x04,0x08", NULL },
+        { "0x04,0x08,", "5" },
+        { "0x04,0x08,nonsense", NULL },
+        { "0x04\n0x08\n0x08", "5" },
+        { "0x04,0x08,0x08,nonsense", "5" },
+        { "04,08,08\n", "5" },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+        ApMatrix matrix = { noise, noise, noise };
+        ApMask adapters = cases[i].adapters ? make_mask(cases[i].adapters) : noise;
+
+        g_test_message("%s", cases[i].text);
+        g_assert_cmpint(ap_matrix_parse_written_ap_config(cases[i].text, &matrix, &error), ==,
+                        cases[i].adapters != NULL);
+        g_assert_true(ap_mask_equal(&matrix.adapters, &adapters));
+        if (!cases[i].adapters)
+            assert_error(&error, AP_ERROR_MASK);
+    }
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -134,5 +187,8 @@ main(int argc, char **argv)
     g_test_add_func("/matrix/sets-need-not-be-rectangles", test_sets_need_not_be_rectangles);
     g_test_add_func("/matrix/messages-name-32-apqns-and-then-a-rectangle",
                     test_messages_name_32_apqns_and_then_a_rectangle);
+    g_test_add_func("/matrix/ap_config", test_ap_config_is_three_full_masks);
+    g_test_add_func("/matrix/written-ap_config",
+                    test_what_is_written_to_ap_config_is_read_as_the_kernel_does);
     return g_test_run();
 }

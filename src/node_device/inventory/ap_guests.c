@@ -201,7 +201,7 @@ add_matrix_from_json(ApGuest *guest, JsonObject *object)
         return FALSE;
     guest->has_matrix = text != NULL;
     return !text || (json_object_is_type(text, json_type_string) &&
-                     ap_host_parse_ap_config(json_object_get_string(text), &guest->matrix, NULL));
+                     ap_matrix_parse_ap_config(json_object_get_string(text), &guest->matrix, NULL));
 }
 
 

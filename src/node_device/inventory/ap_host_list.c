@@ -128,22 +128,3 @@ ap_host_parse_control_domains(const char *text, ApMask *ret_mask, GError **error
     *ret_mask = mask;
     return TRUE;
 }
-
-
-gboolean
-ap_host_parse_ap_config(const char *text, ApMatrix *ret_matrix, GError **error)
-{
-    g_auto(GStrv) masks = g_strsplit(text, ",", -1);
-    ApMatrix matrix = { 0 };
-
-    if (g_strv_length(masks) != 3) {
-        g_set_error(error, AP_ERROR, AP_ERROR_MASK, "not three masks");
-        return FALSE;
-    }
-    if (!ap_mask_parse_sysfs(masks[0], &matrix.adapters, error) ||
-        !ap_mask_parse_sysfs(masks[1], &matrix.domains, error) ||
-        !ap_mask_parse_sysfs(masks[2], &matrix.control_domains, error))
-        return FALSE;
-    *ret_matrix = matrix;
-    return TRUE;
-}

@@ -39,18 +39,3 @@ ap_host_parse_apqns(const char *text, ApMatrix *ret_matrix, GError **error);
  */
 gboolean
 ap_host_parse_control_domains(const char *text, ApMask *ret_mask, GError **error);
-
-/**
- * ap_host_parse_ap_config:
- * @text: content of `ap_config`
- * @ret_matrix: (out): the matrix; untouched on failure
- * @error: return location
- *
- * Three full masks: nothing shorter is one.
- *
- * Errors: AP_ERROR_MASK.
- *
- * Returns: whether it is one.
- */
-gboolean
-ap_host_parse_ap_config(const char *text, ApMatrix *ret_matrix, GError **error);

@@ -104,7 +104,7 @@ ap_host_read_matrix(const ApRoot *root, const char *uuid, ApMatrix *ret_matrix,
         return FALSE;
     }
     *ret_has_ap_config = TRUE;
-    if (!ap_host_parse_ap_config(text, &matrix, error)) {
+    if (!ap_matrix_parse_ap_config(text, &matrix, error)) {
         g_autofree char *full = ap_root_describe(root, path);
 
         g_prefix_error(error, "%s: ", full);
@@ -125,7 +125,7 @@ read_config_in(ApDir *dir, const char *uuid, ApMatrix *ret_matrix)
 
     g_snprintf(path, sizeof(path), "%s/ap_config", uuid);
     text = ap_dir_read(dir, path, AP_ROOT_ATTRIBUTE_MAX, &length, NULL);
-    return text && strlen(text) == length && ap_host_parse_ap_config(text, ret_matrix, NULL);
+    return text && strlen(text) == length && ap_matrix_parse_ap_config(text, ret_matrix, NULL);
 }
 
 

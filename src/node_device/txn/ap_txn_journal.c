@@ -260,12 +260,8 @@ static gboolean
 get_matrix(JsonObject *object, const char *key, ApMatrix *ret_matrix)
 {
     const char *text = ap_json_get_string(object, key);
-    g_auto(GStrv) masks = text ? g_strsplit(text, ",", -1) : NULL;
 
-    return masks && g_strv_length(masks) == 3 &&
-           ap_mask_parse_sysfs(masks[0], &ret_matrix->adapters, NULL) &&
-           ap_mask_parse_sysfs(masks[1], &ret_matrix->domains, NULL) &&
-           ap_mask_parse_sysfs(masks[2], &ret_matrix->control_domains, NULL);
+    return text && ap_matrix_parse_ap_config(text, ret_matrix, NULL);
 }
 
 

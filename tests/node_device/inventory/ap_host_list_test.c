@@ -89,27 +89,6 @@ test_control_domains_ascend_and_end_in_a_newline(void)
 }
 
 
-static void
-test_ap_config_is_three_full_masks(void)
-{
-    ApMatrix whole = make_matrix("5,6", "4,0x47", "4");
-    g_autofree char *text = ap_matrix_to_ap_config(&whole);
-    g_autoptr(GError) error = NULL;
-    ApMatrix matrix = { noise, noise, noise };
-
-    g_assert_true(ap_host_parse_ap_config(text, &matrix, &error));
-    g_assert_true(ap_matrix_equal(&matrix, &whole));
-    /* Without its newline it is whole as well. */
-    for (gsize length = 0; length + 1 < strlen(text); length++) {
-        g_autofree char *cut = g_strndup(text, length);
-
-        g_assert_false(ap_host_parse_ap_config(cut, &matrix, &error));
-        assert_error(&error, AP_ERROR_MASK);
-        g_assert_true(ap_matrix_equal(&matrix, &whole));
-    }
-}
-
-
 int
 main(int argc, char **argv)
 {
@@ -117,6 +96,5 @@ main(int argc, char **argv)
     g_test_add_func("/host-list/whole", test_a_list_is_taken_only_as_a_whole);
     g_test_add_func("/host-list/512", test_a_list_of_512_queues_is_never_whole);
     g_test_add_func("/host-list/control", test_control_domains_ascend_and_end_in_a_newline);
-    g_test_add_func("/host-list/ap_config", test_ap_config_is_three_full_masks);
     return g_test_run();
 }
