@@ -11,7 +11,6 @@
 #include "node_device/ap_log.h"
 #include "node_device/conflict/ap_conflict_change.h"
 #include "node_device/inventory/ap_claim.h"
-#include "node_device/txn/ap_live.h"
 #include "node_device/txn/ap_txn.h"
 #include "util/ap_error.h"
 #include "util/ap_lock.h"
@@ -224,7 +223,7 @@ change_live(Session *session)
     if (conclude(session, findings) != 0)
         return 1;
     if (!ap_mdev_def_replay(session->def, NULL, NULL, &matrix, &error) ||
-        !ap_live_set_matrix(session->root, kernel, session->uuid, &matrix, &error))
+        !ap_txn_change_live(session->root, kernel, session->uuid, &matrix, &error))
         return fail(error);
     /* No post event follows a live change. */
     ap_lock_release(AP_LOCK_PATH, session->call->owner);

@@ -127,4 +127,25 @@ ap_txn_run(ApTxn *txn, GError **error);
 gboolean
 ap_txn_recover(const ApRoot *root, ApKernel *kernel, char **ret_report, GError **error);
 
+/**
+ * ap_txn_change_live:
+ * @root: the root
+ * @kernel: its kernel
+ * @uuid: an active mdev, in lower case
+ * @matrix: what it is to hold
+ * @error: return location
+ *
+ * One step, which needs no journal: writes ap_config with one write(2), which the kernel takes as a
+ * whole or not at all (ap_config_store(), vfio_ap_ops.c), and reads it back. If that fails the old
+ * matrix comes back; the message says so, or that nobody can tell.
+ *
+ * Errors: AP_ERROR_REFUSED (the kernel's reason is in the message), AP_ERROR_NOT_FOUND (no such
+ *   mdev, or a kernel before 6.10), AP_ERROR_IO.
+ *
+ * Returns: whether the mdev holds @matrix now.
+ */
+gboolean
+ap_txn_change_live(const ApRoot *root, ApKernel *kernel, const char *uuid, const ApMatrix *matrix,
+                   GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApTxn, ap_txn_free)

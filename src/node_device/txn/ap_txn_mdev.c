@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The steps that change an mdev. */
+/* The steps that change an mdev, and the change of an active one that needs no journal. */
 #include <errno.h>
 #include <string.h>
 
@@ -134,4 +134,50 @@ ap_step_mdev_undo(const ApRoot *root, ApKernel *kernel, const ApStep *step, GErr
         return !ap_matrix_equal(&now, &empty) || remove_mdev(root, kernel, step, &begun, error);
     return !ap_matrix_equal(&now, &step->after) ||
            write_matrix(root, kernel, step, &step->after, &step->before, error);
+}
+
+
+/* The old matrix comes back, if that can be found out: the kernel may hold either. */
+static gboolean
+take_back(const ApRoot *root, ApKernel *kernel, const ApStep *step, const GError *cause,
+          GError **error)
+{
+    g_autofree char *message = ap_error_message(cause);
+    g_autoptr(GError) local = NULL;
+
+    if (ap_step_mdev_undo(root, kernel, step, &local))
+        g_set_error(error, AP_ERROR, cause->code, "%s; the old matrix stays", message);
+    else
+        g_set_error(error, AP_ERROR, cause->code,
+                    "%s; and nobody can tell which matrix mdev %s holds now: %s\n"
+                    "virt-ap show %s",
+                    message, step->name, local->message, step->name);
+    return FALSE;
+}
+
+
+gboolean
+ap_txn_change_live(const ApRoot *root, ApKernel *kernel, const char *uuid, const ApMatrix *matrix,
+                   GError **error)
+{
+    ApStep step = { .kind = AP_STEP_MATRIX, .name = (char *)uuid, .whole = TRUE, .after = *matrix };
+    g_autoptr(GError) local = NULL;
+    gboolean has_ap_config;
+    gboolean begun;
+
+    if (!ap_host_read_matrix(root, uuid, &step.before, &has_ap_config, error))
+        return FALSE;
+    if (!has_ap_config) {
+        g_autofree char *attr = g_strconcat(AP_HOST_MATRIX_DIR "/", uuid, "/ap_config", NULL);
+        g_autofree char *path = ap_root_describe(root, attr);
+
+        g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
+                    "cannot change mdev %s while it is active: there is no %s\n"
+                    "that needs kernel 6.10 or later; else stop the mdev, change its definition, "
+                    "start it",
+                    uuid, path);
+        return FALSE;
+    }
+    return ap_step_mdev_do(root, kernel, &step, &begun, &local) ||
+           take_back(root, kernel, &step, local, error);
 }
