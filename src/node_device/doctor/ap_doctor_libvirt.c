@@ -6,15 +6,13 @@
 
 #include "node_device/doctor/ap_doctor_priv.h"
 #include "util/ap_id.h"
+#include "util/ap_process.h"
 
 #define PROGRAM "libvirt-ap-hook"
 #define LINK "libvirt-ap"
 
 /* The kernel tells a process' start in these, whatever its own timer: USER_HZ. */
 #define TICKS_PER_S 100
-
-/* Field 22 of /proc/PID/stat, counted from the state behind the name, field 3. */
-#define STAT_START (22 - 3)
 
 /* /proc tells the boot in whole seconds, and what has passed since then is rounded down, too. */
 #define START_ERROR_S 2
@@ -94,19 +92,11 @@ read_boot_time(const ApDoctor *doctor)
 static gboolean
 read_start(const ApDoctor *doctor, Daemon *daemon)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%d/stat", daemon->pid);
-    g_autofree char *text = ap_root_read_line(doctor->root, path);
-    const char *name = text ? strchr(text, '(') : NULL;
-    char *end = name ? strrchr(name, ')') : NULL;
-    g_auto(GStrv) fields = NULL;
+    g_autoptr(ApProcess) process = ap_process_read(doctor->root, daemon->pid, NULL);
     guint64 ticks;
 
-    if (!end || (gsize)(end - name - 1) != strlen(daemon->name) ||
-        strncmp(name + 1, daemon->name, strlen(daemon->name)) != 0)
-        return FALSE;
-    fields = g_strsplit(end + strlen(") "), " ", -1);
-    if (g_strv_length(fields) <= STAT_START ||
-        !ap_attr_parse(fields[STAT_START], &ticks, NULL))
+    if (!process || strcmp(process->command, daemon->name) != 0 ||
+        !ap_attr_parse(process->start, &ticks, NULL))
         return FALSE;
     daemon->start = read_boot_time(doctor) + ticks / TICKS_PER_S;
     return TRUE;
