@@ -305,6 +305,10 @@ CASES = {
     "a change was interrupted": (lambda h: h.write("var/lib/libvirt-ap/journal", "{}"),
                                  "journal", "fault", "begun and not ended", "virt-ap recover"),
     "the lock is left behind": (lock("77\n"), "lock", "warn", "process 77", "nothing to do"),
+    "the lock is left behind by a zombie": (
+        lambda h: [lock("77\n", pid=77, name="mdevctl")(h),
+                   h.write("proc/77/stat", dh.stat_line(77, "mdevctl", 60).replace(" S ", " Z "))],
+        "lock", "warn", "process 77", "nothing to do"),
     "the lock is init's": (lock("1\n", pid=1, name="systemd"), "lock", "fault",
                            "process 1 (systemd)", "rm /run/lock"),
     "there is a directory in the lock's place": (
@@ -367,6 +371,10 @@ SPARED = {
         lambda h: [override(h), h.masks_at_boot(range(256), range(256))], "mixed-binding"),
     "somebody has the lock just now": (
         lambda h: lock("77\n", pid=77, name="mdevctl")(h), "lock"),
+    "of a process only the first thread has ended": (
+        lambda h: [lock("77\n", pid=77, name="mdevctl")(h),
+                   h.write("proc/77/stat", "77 (mdevctl) Z " + "1 " * 16 + "2 1 60 1 1\n")],
+        "lock"),
     "a file that is no definition": (
         lambda h: h.write(f"{host.DEFINITIONS}/README", "{"), "definitions"),
 }

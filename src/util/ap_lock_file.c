@@ -60,23 +60,41 @@ read_text(int fd, char *buffer, size_t size)
 }
 
 
-/* A zombie does nothing any more, but kill(2) finds it until its parent asks for it. */
-static int
-is_gone(int pid)
+int
+ap_lock_parse_owner(const char *text, unsigned mode)
+{
+    int owner = 0;
+
+    if (!(mode & (S_IWGRP | S_IWOTH)))
+        ap_pid_parse(text, &owner);
+    return owner;
+}
+
+
+int
+ap_lock_is_stale(int owner, const char *stat, long long age_s)
+{
+    return owner == 0 ? age_s > EMPTY_STALE_S : ap_pid_is_gone(stat);
+}
+
+
+/* The content of /proc/PID/stat, NULL if there is no such process; "" if it cannot be looked at. */
+static const char *
+read_stat(int pid, char *buffer, size_t size)
 {
     char path[64];
-    char text[4096] = "";
     int fd;
 
-    if (kill(pid, 0) < 0 && errno == ESRCH)
-        return 1;
-    snprintf(path, sizeof(path), "/proc/%d/status", pid);
+    if (pid > 0 && kill(pid, 0) < 0 && errno == ESRCH)
+        return NULL;
+    buffer[0] = '\0';
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return 0;
-    read_text(fd, text, sizeof(text));
+        return buffer;
+    read_text(fd, buffer, size);
     close(fd);
-    return strstr(text, "\nState:\tZ") && strstr(text, "\nThreads:\t1\n");
+    return buffer;
 }
 
 
@@ -85,6 +103,7 @@ look_at_open(int fd, int *ret_owner)
 {
     struct stat st;
     char text[40];
+    char stat[4096];
 
     if (fstat(fd, &st) < 0)
         return AP_LOCK_HELD;
@@ -92,10 +111,11 @@ look_at_open(int fd, int *ret_owner)
         return AP_LOCK_FOREIGN;
     if (!read_text(fd, text, sizeof(text)))
         return AP_LOCK_HELD;
-    /* Ours are never so; others can have written what stands in there. */
-    if (!(st.st_mode & (S_IWGRP | S_IWOTH)) && ap_pid_parse(text, ret_owner))
-        return is_gone(*ret_owner) ? AP_LOCK_STALE : AP_LOCK_HELD;
-    return time(NULL) > st.st_mtime + EMPTY_STALE_S ? AP_LOCK_STALE : AP_LOCK_HELD;
+    *ret_owner = ap_lock_parse_owner(text, st.st_mode);
+    return ap_lock_is_stale(*ret_owner, read_stat(*ret_owner, stat, sizeof(stat)),
+                            (long long)time(NULL) - st.st_mtime)
+               ? AP_LOCK_STALE
+               : AP_LOCK_HELD;
 }
 
 

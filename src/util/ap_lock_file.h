@@ -8,7 +8,7 @@
 /**
  * ApLockState:
  * @AP_LOCK_FREE: there is no lock
- * @AP_LOCK_STALE: its owner is gone
+ * @AP_LOCK_STALE: nobody has it any more, as ap_lock_is_stale() says
  * @AP_LOCK_FOREIGN: what is there is no lock: no regular file of root's. Every user may write to
  *   /run/lock
  * @AP_LOCK_HELD: somebody has it, or that cannot be found out
@@ -19,6 +19,29 @@ typedef enum {
     AP_LOCK_FOREIGN,
     AP_LOCK_HELD,
 } ApLockState;
+
+/**
+ * ap_lock_parse_owner:
+ * @text: what the lock file holds
+ * @mode: its mode, as of stat(2)
+ *
+ * Ours are never writable for others, who can have written what stands in there then.
+ *
+ * Returns: process id of who took it, 0 where it holds none.
+ */
+int
+ap_lock_parse_owner(const char *text, unsigned mode);
+
+/**
+ * ap_lock_is_stale:
+ * @owner: as of ap_lock_parse_owner()
+ * @stat: (nullable): content of the owner's /proc/PID/stat; NULL: there is no such process
+ * @age_s: for how long the lock is as it is, in seconds
+ *
+ * Returns: whether the next who wants the lock replaces it.
+ */
+int
+ap_lock_is_stale(int owner, const char *stat, long long age_s);
 
 /**
  * ap_lock_get_state:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A process id in text. libc alone: programs that do without GLib use it. */
+/* A process id in text, and whether that process lives. libc alone: programs that do without GLib
+ * use it. */
 #pragma once
 
 /**
@@ -11,3 +12,14 @@
  */
 int
 ap_pid_parse(const char *text, int *ret_pid);
+
+/**
+ * ap_pid_is_gone:
+ * @stat: (nullable): content of /proc/PID/stat; NULL: there is no such process
+ *
+ * A zombie does nothing any more, but stays until its parent asks for it.
+ *
+ * Returns: whether the process has ended; not if @stat says nothing that can be read.
+ */
+int
+ap_pid_is_gone(const char *stat);

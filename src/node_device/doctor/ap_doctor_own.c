@@ -11,9 +11,6 @@
 #include "util/ap_error.h"
 #include "util/ap_lock.h"
 
-/* A lock that holds no process id counts as left behind after this, in seconds: util_lockfile.c */
-#define EMPTY_STALE_S 120
-
 #define DEFINITIONS "/etc/mdevctl.d"
 
 const char *const ap_doctor_unit_dirs[] = {
@@ -209,6 +206,17 @@ ap_doctor_check_journal(ApDoctor *doctor)
 }
 
 
+/* The content of a process' stat, NULL if there is no such process; "" if it cannot be read. */
+static char *
+read_process_stat(const ApDoctor *doctor, int pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
+    char *text = ap_root_read_line(doctor->root, path);
+
+    return text || ap_root_is_missing(doctor->root, path) ? text : g_strdup("");
+}
+
+
 /* Says for how long a process has had the lock; a short while is how it is to be. */
 static void
 check_holder(ApDoctor *doctor, int owner, guint age_s)
@@ -216,9 +224,10 @@ check_holder(ApDoctor *doctor, int owner, guint age_s)
     g_autoptr(ApConfig) config = ap_inventory_load_config(doctor->root, NULL);
     g_autofree char *path = g_strdup_printf("/proc/%d/comm", owner);
     g_autofree char *comm = ap_root_read_line(doctor->root, path);
+    g_autofree char *stat = read_process_stat(doctor, owner);
     guint limit_s = config ? config->lock_timeout_s : 0;
 
-    if (!comm)
+    if (!comm || ap_lock_is_stale(owner, stat, age_s))
         ap_doctor_add(doctor, AP_DOCTOR_WARN, "nothing to do: the next who wants it replaces it",
                       "the lock is left behind: process %d of " AP_LOCK_PATH " is gone", owner);
     else if (owner == 1)
@@ -265,6 +274,7 @@ void
 ap_doctor_check_lock(ApDoctor *doctor)
 {
     g_autofree char *text = ap_root_read_line(doctor->root, AP_LOCK_PATH);
+    gboolean is_stale;
     struct stat st;
     guint age_s;
     int owner;
@@ -282,10 +292,11 @@ ap_doctor_check_lock(ApDoctor *doctor)
         return;
     }
     age_s = MAX(get_now(doctor) - st.st_mtime, 0);
-    if (!ap_pid_parse(text, &owner))
-        ap_doctor_add(doctor, age_s > EMPTY_STALE_S ? AP_DOCTOR_WARN : AP_DOCTOR_OK,
-                      age_s > EMPTY_STALE_S ? "nothing to do: the next who wants it replaces it"
-                                            : NULL,
+    owner = ap_lock_parse_owner(text, st.st_mode);
+    is_stale = owner == 0 && ap_lock_is_stale(owner, NULL, age_s);
+    if (owner == 0)
+        ap_doctor_add(doctor, is_stale ? AP_DOCTOR_WARN : AP_DOCTOR_OK,
+                      is_stale ? "nothing to do: the next who wants it replaces it" : NULL,
                       AP_LOCK_PATH " holds no process id");
     else if (ap_doctor_need(doctor, AP_DOCTOR_STAT))
         check_holder(doctor, owner, age_s);
