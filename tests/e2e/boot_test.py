@@ -70,7 +70,7 @@ class Boot(unittest.TestCase):
     def test_a_boot_ends_what_was_interrupted_before_anything_starts(self):
         lab.reboot()
         log = lab.must("journalctl", "-b", "-u", "libvirt-ap-boot", "-o", "cat")
-        self.assertIn("update (of an earlier boot): was complete", log)
+        self.assertIn("update (of an earlier boot): its files are complete", log)
         self.assertEqual(properties("libvirt-ap-boot", "ActiveState", "Result"),
                          {"ActiveState": "active", "Result": "success"}, log)
         self.assert_before_libvirtd()

@@ -16,6 +16,7 @@ SCRIPT = pathlib.Path(__file__).with_name("crash.sh").read_text(encoding="utf-8"
 class Crash(unittest.TestCase):
     def check(self, step, every, least):
         lab.require()
+        lab.keep_masks()
         lab.write_file("/root/old.xml", lab.nodedev_xml(A, [5], [4]))
         lab.write_file("/root/new.xml", lab.nodedev_xml(A, [5, 6], [4, 6], [6]))
         done = lab.run("sh", "-c", SCRIPT, "sh", str(step), str(every))
