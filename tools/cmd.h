@@ -64,6 +64,7 @@ extern const Cmd cmd_list;
 extern const Cmd cmd_map;
 extern const Cmd cmd_show;
 extern const Cmd cmd_check;
+extern const Cmd cmd_explain;
 extern const Cmd cmd_capture;
 extern const Cmd cmd_doctor;
 extern const Cmd cmd_define;

@@ -217,12 +217,31 @@ print_configuration(const ApRoot *root)
 }
 
 
+/* Of an audit that found nothing: what it looked at. */
 static void
-print_text(const ApRoot *root, const GPtrArray *findings)
+print_clean(const Check *check)
 {
-    print_configuration(root);
-    out_print_findings(stdout, findings);
-    if (findings->len == 0)
+    g_autoptr(GPtrArray) queues =
+        ap_host_list_queues(ap_inventory_get_host(check->inventory));
+    guint n_mdevs = ap_inventory_get_mdevs(check->inventory)->len;
+    guint n_guests = ap_inventory_get_guests(check->inventory)->len;
+
+    ap_print("no conflicts: %u matri%s, %u guest%s, %u queue%s\n", n_mdevs,
+             n_mdevs == 1 ? "x" : "ces", n_guests, n_guests == 1 ? "" : "s", queues->len,
+             queues->len == 1 ? "" : "s");
+}
+
+
+static void
+print_text(const Check *check, gboolean is_audit)
+{
+    print_configuration(check->root);
+    out_print_findings(stdout, check->findings);
+    if (check->findings->len > 0)
+        return;
+    if (is_audit)
+        print_clean(check);
+    else
         ap_print("nothing found\n");
 }
 
@@ -237,14 +256,35 @@ print_json(const GPtrArray *findings)
 }
 
 
+static gboolean
+read_fail_on(const CmdContext *context, ApSeverity *ret_severity, GError **error)
+{
+    const char *name = cmd_get_option(context, "--fail-on");
+    g_autofree char *printable = name ? ap_text_printable(name) : NULL;
+
+    *ret_severity = AP_SEVERITY_REJECT;
+    if (!name || strcmp(name, "reject") == 0)
+        return TRUE;
+    *ret_severity = AP_SEVERITY_WARN;
+    if (strcmp(name, "warn") == 0)
+        return TRUE;
+    g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "unknown severity '%s': wanted warn or reject",
+                printable);
+    return FALSE;
+}
+
+
 static int
 run(const CmdContext *context, char **args, GError **error)
 {
     g_autoptr(ApInventory) inventory = NULL;
     g_autoptr(GPtrArray) findings = ap_finding_list_new();
     Check check = { .root = context->root, .findings = findings };
+    gboolean is_quiet = cmd_get_option(context, "--quiet") != NULL;
+    ApSeverity fail_on;
 
-    if (!read_phase(context, args[0] != NULL, &check.phases, error))
+    if (!read_fail_on(context, &fail_on, error) ||
+        !read_phase(context, args[0] != NULL, &check.phases, error))
         return CMD_FAILED;
     inventory = cmd_load_inventory(context, error);
     if (!inventory)
@@ -262,15 +302,17 @@ run(const CmdContext *context, char **args, GError **error)
     ap_finding_list_sort(findings);
     if (context->json)
         print_json(findings);
-    else
-        print_text(context->root, findings);
-    return out_end(ap_finding_list_severity(findings) == AP_SEVERITY_REJECT ? 1 : 0, error);
+    else if (!is_quiet)
+        print_text(&check, !args[0]);
+    return out_end(ap_finding_list_severity(findings) >= fail_on ? 1 : 0, error);
 }
 
 
 static const CmdOption options[] = {
+    { "--fail-on", "SEVERITY", "exit with 1 from this severity on: reject (default) or warn" },
     { "--phase", "PHASE",
       "define, start, live, stop, guest, free or audit, instead of those that apply" },
+    { "--quiet", NULL, "print nothing: the exit code tells" },
     { NULL },
 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "node_device/inventory/ap_problem.h"
 #include "node_device/sim/ap_sim.h"
 #include "out.h"
@@ -14,11 +15,16 @@
 #include "util/ap_file.h"
 #include "util/ap_print.h"
 
+static const Cmd cmd_help;
+
 static const Cmd *const commands[] = {
-    &cmd_list,   &cmd_map,  &cmd_show,      &cmd_check,  &cmd_capture, &cmd_define, &cmd_undefine,
-    &cmd_start,  &cmd_stop, &cmd_autostart, &cmd_update, &cmd_recover, &cmd_sim,
-    &cmd_qemu_args, &cmd_attach, &cmd_detach, &cmd_doctor,
+    &cmd_list,   &cmd_map,  &cmd_show,      &cmd_check,  &cmd_explain, &cmd_capture,
+    &cmd_define, &cmd_undefine, &cmd_start, &cmd_stop, &cmd_autostart, &cmd_update,
+    &cmd_recover, &cmd_sim, &cmd_qemu_args, &cmd_attach, &cmd_detach, &cmd_doctor, &cmd_help,
 };
+
+/* Of every command; the common ones that take a value are in take_option(). */
+static const char *const common_options[] = { "--root", "--sim", "--json", "--help", "--version" };
 
 /* Options, before or after the command. */
 typedef struct {
@@ -26,6 +32,7 @@ typedef struct {
     char *sim;
     gboolean json;
     gboolean help;
+    gboolean version;
     GHashTable *own; /* of commands: name to value */
 } Options;
 
@@ -168,6 +175,7 @@ print_help(FILE *stream)
                         "  --sim DIR                 work on a simulated host: `virt-ap sim "
                         "--help`\n"
                         "  --json                    print one JSON object\n"
+                        "  --version                 print the version\n"
                         "\n`virt-ap COMMAND --help` tells more.\n");
 }
 
@@ -236,6 +244,80 @@ find_own_option(const Cmd *cmd, const char *name)
 }
 
 
+/* ", did you mean `virt-ap list`?", or where help is, as the hint of an error. */
+static char *
+hint_at_command(const char *word)
+{
+    const char *names[G_N_ELEMENTS(commands)];
+    const char *nearest;
+
+    for (guint i = 0; i < G_N_ELEMENTS(commands); i++)
+        names[i] = commands[i]->name;
+    nearest = ap_text_find_nearest(word, names, G_N_ELEMENTS(names));
+    return nearest ? g_strdup_printf("did you mean `virt-ap %s`?", nearest)
+                   : g_strdup("see `virt-ap --help`");
+}
+
+
+static char *
+hint_at_option(const char *word)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    const char *nearest;
+
+    for (guint i = 0; i < G_N_ELEMENTS(common_options); i++)
+        g_ptr_array_add(names, (char *)common_options[i]);
+    for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
+        const CmdOption *option = commands[i]->options;
+
+        for (; option && option->name; option++)
+            g_ptr_array_add(names, (char *)option->name);
+    }
+    nearest = ap_text_find_nearest(word, (const char *const *)names->pdata, names->len);
+    return nearest ? g_strdup_printf("did you mean %s?", nearest)
+                   : g_strdup("see `virt-ap --help`");
+}
+
+
+static const Cmd *
+require_command(const char *name, GError **error)
+{
+    const Cmd *cmd = find_command(name);
+    g_autofree char *printable = ap_text_printable(name);
+    g_autofree char *hint = hint_at_command(name);
+
+    if (!cmd)
+        g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "unknown command '%s'\n%s", printable, hint);
+    return cmd;
+}
+
+
+static int
+run_help(const CmdContext *context, char **args, GError **error)
+{
+    const Cmd *cmd = args[0] ? require_command(args[0], error) : NULL;
+
+    (void)context;
+    if (args[0] && !cmd)
+        return CMD_FAILED;
+    if (cmd)
+        print_command_help(cmd);
+    else
+        print_help(stdout);
+    return 0;
+}
+
+
+static const Cmd cmd_help = {
+    .name = "help",
+    .args = "[COMMAND]",
+    .summary = "Explain the program, or a command",
+    .description = "The same as `virt-ap --help` and `virt-ap COMMAND --help`.",
+    .max_args = 1,
+    .run = run_help,
+};
+
+
 /* An option of whatever command. */
 static const CmdOption *
 find_option(const char *name)
@@ -276,9 +358,12 @@ take_option(Options *options, const char *name, char *value, char ***next, GErro
         options->json = TRUE;
     else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         options->help = TRUE;
+    else if (strcmp(name, "--version") == 0)
+        options->version = TRUE;
     else {
-        g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "unknown option '%s'\nsee `virt-ap --help`",
-                    printable);
+        g_autofree char *hint = hint_at_option(name);
+
+        g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "unknown option '%s'\n%s", printable, hint);
         return FALSE;
     }
     return TRUE;
@@ -363,6 +448,10 @@ run_words(const Options *options, char **words, GError **error)
 {
     const Cmd *cmd;
 
+    if (options->version) {
+        ap_print("virt-ap (libvirt-ap) %s\n", AP_VERSION);
+        return 0;
+    }
     if (!words[0] && options->json && !options->help) {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "no command\nsee `virt-ap --help`");
         return CMD_FAILED;
@@ -371,14 +460,9 @@ run_words(const Options *options, char **words, GError **error)
         print_help(options->help ? stdout : stderr);
         return options->help ? 0 : 2;
     }
-    cmd = find_command(words[0]);
-    if (!cmd) {
-        g_autofree char *printable = ap_text_printable(words[0]);
-
-        g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "unknown command '%s'\nsee `virt-ap --help`",
-                    printable);
+    cmd = require_command(words[0], error);
+    if (!cmd)
         return CMD_FAILED;
-    }
     if (options->help) {
         print_command_help(cmd);
         return 0;

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define PRINTABLE_MAX 64
+/* Longer words are not compared letter by letter. */
+#define NEAR_MAX 40
 
 
 /* Whether the character can be seen. g_unichar_isprint() lacks only the separators of lines. */
@@ -131,4 +133,52 @@ ap_text_escape_json(const char *json)
             append_json_escaped(result, c == (gunichar)-1 ? 0xfffd : c);
     }
     return g_string_free(result, FALSE);
+}
+
+
+/* Levenshtein's distance; @word and @other have at most NEAR_MAX bytes. */
+static guint
+get_distance(const char *word, const char *other)
+{
+    guint row[NEAR_MAX + 1];
+    gsize length = strlen(other);
+
+    for (gsize k = 0; k <= length; k++)
+        row[k] = k;
+    for (gsize i = 1; word[i - 1]; i++) {
+        guint diagonal = row[0];
+
+        row[0] = i;
+        for (gsize k = 1; k <= length; k++) {
+            guint replaced = diagonal + (word[i - 1] != other[k - 1]);
+
+            diagonal = row[k];
+            row[k] = MIN(replaced, MIN(row[k], row[k - 1]) + 1);
+        }
+    }
+    return row[length];
+}
+
+
+const char *
+ap_text_find_nearest(const char *word, const char *const *known, guint n_known)
+{
+    gsize length = strlen(word);
+    /* Half of a short word is not a slip of the finger; two letters in the wrong order are two. */
+    guint best = length < 3 ? 1 : length == 3 ? 2 : 3;
+    const char *nearest = NULL;
+
+    if (length == 0 || length > NEAR_MAX)
+        return NULL;
+    for (guint i = 0; i < n_known; i++) {
+        guint distance = g_str_has_prefix(known[i], word) ? 0
+                         : strlen(known[i]) > NEAR_MAX    ? G_MAXUINT
+                                                          : get_distance(word, known[i]);
+
+        if (distance < best) {
+            best = distance;
+            nearest = known[i];
+        }
+    }
+    return nearest;
 }

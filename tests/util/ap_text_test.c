@@ -60,6 +60,26 @@ test_a_long_name_is_cut(void)
 }
 
 
+static void
+test_a_slip_of_the_finger_has_a_neighbour(void)
+{
+    static const char *const known[] = { "list", "show", "start", "stop", "undefine" };
+    static const struct {
+        const char *word;
+        const char *nearest;
+    } cases[] = {
+        { "lsit", "list" },   { "lst", "list" },     { "sto", "stop" },
+        { "und", "undefine" }, { "undefnie", "undefine" }, { "shwo", "show" },
+        { "", NULL },         { "x", NULL },         { "ab", NULL },
+        { "frobnicate", NULL }, { SIXTY, NULL },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
+        g_assert_cmpstr(ap_text_find_nearest(cases[i].word, known, G_N_ELEMENTS(known)), ==,
+                        cases[i].nearest);
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -67,5 +87,7 @@ main(int argc, char **argv)
     g_test_add_func("/text/foreign-text-cannot-spoil-a-message",
                     test_foreign_text_cannot_spoil_a_message);
     g_test_add_func("/text/a-long-name-is-cut", test_a_long_name_is_cut);
+    g_test_add_func("/text/a-slip-of-the-finger-has-a-neighbour",
+                    test_a_slip_of_the_finger_has_a_neighbour);
     return g_test_run();
 }
