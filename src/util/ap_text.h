@@ -55,8 +55,8 @@ ap_text_escape_json(const char *json);
  * @known: what there is
  * @n_known: how many
  *
- * Returns: (nullable): the first of @known that begins with @word, or else differs from it least, by
- *   one or two letters that are missing, superfluous or wrong; borrowed. NULL if none comes near.
+ * Returns: (nullable): the first of @known that begins with @word, or else differs from it least,
+ *   by one or two letters that are missing, superfluous or wrong; borrowed. NULL if none is.
  */
 const char *
 ap_text_find_nearest(const char *word, const char *const *known, guint n_known);
