@@ -183,6 +183,21 @@ ApInventory *
 cmd_load_inventory(const CmdContext *context, GError **error);
 
 /**
+ * cmd_set_not_found:
+ * @root: the root that was looked at
+ * @error: return location
+ * @format: "no guest '%s'", and after a newline a hint
+ * @...: for @format
+ *
+ * What is not found may be in something that this user may not read: then it is unknown.
+ *
+ * Errors: AP_ERROR_NOT_FOUND, AP_ERROR_DENIED.
+ */
+void
+cmd_set_not_found(const ApRoot *root, GError **error, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+
+/**
  * cmd_require_bus:
  * @inventory: an inventory
  * @error: return location

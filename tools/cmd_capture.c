@@ -473,6 +473,14 @@ capture_all(const Capture *capture, GError **error)
 }
 
 
+static void
+print_text(const CmdContext *context, const char *dir)
+{
+    ap_print("captured in %s\nlook at it with: virt-ap --root %s map\n", dir, dir);
+    out_print_incomplete(context->root);
+}
+
+
 static int
 run(const CmdContext *context, char **args, GError **error)
 {
@@ -500,9 +508,9 @@ run(const CmdContext *context, char **args, GError **error)
         return CMD_FAILED;
     }
     if (context->json)
-        out_print(out_new());
+        out_finish(out_new(), context->root, NULL);
     else
-        ap_print("captured in %s\nlook at it with: virt-ap --root %s map\n", escaped, escaped);
+        print_text(context, escaped);
     return out_end(0, error);
 }
 

@@ -97,8 +97,8 @@ check_mdev(Check *check, const char *uuid, GError **error)
     guint phases = DEFINITION_PHASES;
 
     if (!mdev && !problem) {
-        g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
-                    "mdev %s is neither active nor defined\nsee `virt-ap list`", uuid);
+        cmd_set_not_found(check->root, error,
+                          "no mdev %s, active or defined\nsee `virt-ap list`", uuid);
         return FALSE;
     }
     if (mdev)
@@ -137,9 +137,10 @@ check_guest(Check *check, const char *name, GError **error)
     g_autoptr(ApDomainDef) def = guest ? load_definition(check, guest) : NULL;
 
     if (!guest) {
-        g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
-                    "no guest '%s'\na file needs a / or .xml in its name; see `virt-ap list`",
-                    printable);
+        cmd_set_not_found(check->root, error,
+                          "no guest '%s'\na file needs a / or .xml in its name; see "
+                          "`virt-ap list`",
+                          printable);
         return FALSE;
     }
     take_findings(check, def ? qemu_ap_guest_check(check->inventory, def, guest, check->phases)
@@ -237,22 +238,21 @@ print_text(const Check *check, gboolean is_audit)
 {
     print_configuration(check->root);
     out_print_findings(stdout, check->findings);
-    if (check->findings->len > 0)
-        return;
-    if (is_audit)
+    if (check->findings->len == 0 && is_audit)
         print_clean(check);
-    else
+    else if (check->findings->len == 0)
         ap_print("nothing found\n");
+    out_print_incomplete(check->root);
 }
 
 
 static void
-print_json(const GPtrArray *findings)
+print_json(const Check *check)
 {
     JsonObject *result = out_new();
 
-    json_object_object_add(result, "findings", out_findings(findings));
-    out_print(result);
+    json_object_object_add(result, "findings", out_findings(check->findings));
+    out_finish(result, check->root, check->inventory);
 }
 
 
@@ -301,7 +301,7 @@ run(const CmdContext *context, char **args, GError **error)
     /* Each argument is a candidate of its own: nothing is merged here. */
     ap_finding_list_sort(findings);
     if (context->json)
-        print_json(findings);
+        print_json(&check);
     else if (!is_quiet)
         print_text(&check, !args[0]);
     return out_end(ap_finding_list_severity(findings) >= fail_on ? 1 : 0, error);

@@ -78,11 +78,12 @@ print_outcome(const Session *session, const char *what, GError **error)
         json_object_object_add(result, "mdev", out_string(outcome->uuid));
         json_object_object_add(result, "done", json_object_new_boolean(outcome->done));
         json_object_object_add(result, "findings", out_findings(outcome->findings));
-        out_print(result);
+        out_finish(result, session->context->root, NULL);
     } else {
         out_print_findings(stderr, outcome->findings);
         if (outcome->done)
             ap_print("mdev %s %s\n", outcome->uuid, what);
+        out_print_incomplete(session->context->root);
     }
     code = out_end(outcome->done ? 0 : 1, error);
     if (code == CMD_FAILED && outcome->done)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "node_device/inventory/ap_problem.h"
 #include "out.h"
 #include "util/ap_print.h"
 
@@ -109,13 +110,14 @@ list_guests(ApInventory *inventory)
 }
 
 
+/* @hidden: whether there may be more than @list has. */
 static void
-print_section(JsonObject *list, const char *name, const char *const *keys)
+print_section(JsonObject *list, const char *name, const char *const *keys, gboolean hidden)
 {
     JsonObject *array = json_object_object_get(list, name);
 
     if (json_object_array_length(array) == 0) {
-        ap_print("no %s\n\n", name);
+        ap_print(hidden ? "%s: unknown\n\n" : "no %s\n\n", name);
         return;
     }
     out_print_table(array, keys);
@@ -124,8 +126,12 @@ print_section(JsonObject *list, const char *name, const char *const *keys)
 
 
 static void
-print_text(JsonObject *list)
+print_text(JsonObject *list, ApInventory *inventory)
 {
+    GPtrArray *problems = ap_inventory_get_problems(inventory);
+    gboolean hides_guests = ap_problem_is_hidden(problems, AP_PROBLEM_HIDES_HOLDER) ||
+                            ap_problem_is_hidden(problems, AP_PROBLEM_HIDES_NAMER);
+    gboolean hides_definitions = ap_problem_is_hidden(problems, AP_PROBLEM_HIDES_DEFINED);
     const char *const card_keys[] = { "adapter", "type",         "mode",   "online",
                                       "configured", "checkstopped", "serial", NULL };
     const char *const queue_keys[] = { "apqn", "driver", "status", "owner", "guest", "mdev", NULL };
@@ -134,10 +140,10 @@ print_text(JsonObject *list)
                                         "guest_state", NULL };
     const char *const guest_keys[] = { "name", "state", "autostart", "mdevs", NULL };
 
-    print_section(list, "cards", card_keys);
-    print_section(list, "queues", queue_keys);
-    print_section(list, "matrices", matrix_keys);
-    print_section(list, "guests", guest_keys);
+    print_section(list, "cards", card_keys, FALSE);
+    print_section(list, "queues", queue_keys, FALSE);
+    print_section(list, "matrices", matrix_keys, hides_definitions);
+    print_section(list, "guests", guest_keys, hides_guests);
 }
 
 
@@ -151,7 +157,8 @@ compare_problems(gconstpointer a, gconstpointer b)
 }
 
 
-/* What could not be read is said, so that nobody takes the rest for all. */
+/* What could not be read is said, so that nobody takes the rest for all; what this user may not
+ * read is said at the end. */
 static void
 print_problems(ApInventory *inventory)
 {
@@ -161,7 +168,8 @@ print_problems(ApInventory *inventory)
     for (guint i = 0; i < problems->len; i++) {
         const ApProblem *problem = problems->pdata[i];
 
-        ap_print_error("warning: %s\n", problem->message);
+        if (!problem->denied)
+            ap_print_error("warning: %s\n", problem->message);
     }
 }
 
@@ -186,10 +194,11 @@ run(const CmdContext *context, char **args, GError **error)
     json_object_object_add(list, "guests", list_guests(inventory));
     print_problems(inventory);
     if (context->json) {
-        out_print(list);
+        out_finish(list, context->root, inventory);
     } else {
-        print_text(list);
+        print_text(list, inventory);
         json_object_put(list);
+        out_print_incomplete(context->root);
     }
     return out_end(0, error);
 }

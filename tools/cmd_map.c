@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "node_device/inventory/ap_problem.h"
 #include "out.h"
 #include "util/ap_print.h"
 #include "util/ap_text.h"
@@ -24,6 +25,7 @@ typedef struct {
     ApHost *host;
     GPtrArray *mdevs;
     ApMask domains;
+    gboolean definitions_hidden;
     gboolean colour;
     guint width; /* of a column */
 } Map;
@@ -97,7 +99,7 @@ get_sign(const Map *map, ApApqn apqn, int *ret_index)
         return UNKNOWN;
     mdev = find_definition(map, apqn);
     if (!mdev)
-        return FREE;
+        return map->definitions_hidden ? UNKNOWN : FREE;
     *ret_index = index_of(map, mdev);
     return g_ascii_tolower(get_letter(*ret_index));
 }
@@ -170,6 +172,8 @@ draw_legend_line(const Map *map, guint i)
     ap_print("  %c  mdev %s", mdev->active ? letter : g_ascii_tolower(letter), mdev->uuid);
     if (user)
         ap_print(", %s has it open, which libvirt does not know", user);
+    else if (!ap_inventory_knows_guest_of(map->inventory, mdev))
+        ap_print(" of an unknown guest, or none");
     else if (mdev->guest)
         ap_print(" of guest '%s' (%s)", mdev->guest->name, mdev->guest->state);
     if (!mdev->active)
@@ -196,12 +200,22 @@ draw_map(const Map *map)
         ap_print("  %c  unknown: apmask and aqmask cannot be read\n", UNKNOWN);
     if (map->host->masks_known && (map->host->going->len > 0 || map->host->mdevs_unread))
         ap_print("  %c  in a matrix that cannot be read\n", UNKNOWN);
+    if (map->host->masks_known && map->definitions_hidden)
+        ap_print("  %c  free for guests, or in a definition that cannot be read\n", UNKNOWN);
+}
+
+
+static void
+print_text(const Map *map, const ApRoot *root)
+{
+    draw_map(map);
+    out_print_incomplete(root);
 }
 
 
 /* The same as an array of cells. */
 static void
-print_json(const Map *map)
+print_json(const Map *map, const ApRoot *root)
 {
     g_autoptr(GPtrArray) queues = ap_host_list_queues(map->host);
     JsonObject *result = out_new();
@@ -214,7 +228,7 @@ print_json(const Map *map)
         json_object_array_add(array, object);
     }
     json_object_object_add(result, "queues", array);
-    out_print(result);
+    out_finish(result, root, map->inventory);
 }
 
 
@@ -231,11 +245,13 @@ run(const CmdContext *context, char **args, GError **error)
     map.mdevs = ap_inventory_get_mdevs(inventory);
     map.domains = map.host->domains;
     map.width = ap_mask_count(&map.domains) > WIDE_COLUMNS_MAX ? 1 : 3;
+    map.definitions_hidden = ap_problem_is_hidden(ap_inventory_get_problems(inventory),
+                                                  AP_PROBLEM_HIDES_DEFINED);
     map.colour = isatty(STDOUT_FILENO);
     if (context->json)
-        print_json(&map);
+        print_json(&map, context->root);
     else
-        draw_map(&map);
+        print_text(&map, context->root);
     return out_end(0, error);
 }
 

@@ -83,7 +83,8 @@ check_readable(ApInventory *inventory, const char *name, GError **error)
 
     if (!problem)
         return TRUE;
-    g_set_error(error, AP_ERROR, AP_ERROR_IO, "%s", problem->message);
+    g_set_error(error, AP_ERROR, problem->denied ? AP_ERROR_DENIED : AP_ERROR_IO, "%s",
+                problem->message);
     return FALSE;
 }
 
@@ -103,15 +104,16 @@ run(const CmdContext *context, char **args, GError **error)
         json_object_put(object);
         if (!check_readable(inventory, args[0], error))
             return CMD_FAILED;
-        g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
-                    "no mdev, guest, card or queue '%s'\nsee `virt-ap list`", printable);
+        cmd_set_not_found(context->root, error,
+                          "no mdev, guest, card or queue '%s'\nsee `virt-ap list`", printable);
         return CMD_FAILED;
     }
     if (context->json) {
-        out_print(object);
+        out_finish(object, context->root, inventory);
     } else {
         out_print_keys(object);
         json_object_put(object);
+        out_print_incomplete(context->root);
     }
     return out_end(0, error);
 }

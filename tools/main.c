@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,7 +67,7 @@ cmd_read_file(const char *arg, gsize *ret_length, GError **error)
     if (errnum != 0) {
         g_autofree char *escaped = ap_text_escape(arg);
 
-        g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot read %s: %s",
+        g_set_error(error, AP_ERROR, ap_error_code_of(errnum), "cannot read %s: %s",
                     is_stdin ? "standard input" : escaped, strerror(errnum));
         return NULL;
     }
@@ -149,6 +150,27 @@ cmd_load_inventory(const CmdContext *context, GError **error)
 }
 
 
+void
+cmd_set_not_found(const ApRoot *root, GError **error, const char *format, ...)
+{
+    g_autoptr(GPtrArray) denied = ap_root_list_denied(root);
+    g_autofree char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    if (denied->len == 0) {
+        g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND, "%s", text);
+        return;
+    }
+    text[strcspn(text, "\n")] = '\0';
+    g_set_error(error, AP_ERROR, AP_ERROR_DENIED,
+                "%s can be seen by this user, who cannot read %s%s", text,
+                (const char *)denied->pdata[0], denied->len > 1 ? " and more" : "");
+}
+
+
 gboolean
 cmd_require_bus(ApInventory *inventory, GError **error)
 {
@@ -204,6 +226,8 @@ report_error(const GError *error, gboolean json)
     g_autofree char *message = ap_error_message(error);
     const char *hint = ap_error_hint(error);
 
+    if (hint[0] == '\0' && g_error_matches(error, AP_ERROR, AP_ERROR_DENIED))
+        hint = ap_problem_get_denied_hint();
     if (json && !ferror(stdout)) {
         JsonObject *result = out_new();
         JsonObject *object = json_object_new_object();

@@ -2,12 +2,17 @@
 /* The objects that virt-ap prints. */
 #include "out.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "node_device/inventory/ap_problem.h"
 #include "util/ap_crycb.h"
 #include "util/ap_error.h"
 #include "util/ap_print.h"
+
+/* How many paths one sentence names. */
+#define DENIED_MAX 8
 
 #define JSON_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
@@ -47,6 +52,90 @@ out_string(const char *string)
     g_autofree char *utf8 = string ? g_utf8_make_valid(string, -1) : NULL;
 
     return utf8 ? json_object_new_string(utf8) : NULL;
+}
+
+
+static int
+print_null(JsonObject *object, struct printbuf *buffer, int level, int flags)
+{
+    (void)object;
+    (void)level;
+    (void)flags;
+    return printbuf_memappend(buffer, "null", strlen("null"));
+}
+
+
+JsonObject *
+out_unknown(void)
+{
+    JsonObject *object = json_object_new_string("unknown");
+
+    json_object_set_serializer(object, print_null, NULL, NULL);
+    return object;
+}
+
+
+/* Whether a problem tells of @path already. */
+static gboolean
+is_told(const GPtrArray *problems, const char *path)
+{
+    for (guint i = 0; i < problems->len; i++) {
+        const ApProblem *problem = problems->pdata[i];
+
+        if (problem->denied && strstr(problem->message, path))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+
+static int
+compare_strings(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+
+void
+out_finish(JsonObject *object, const ApRoot *root, ApInventory *inventory)
+{
+    g_autoptr(GPtrArray) none = g_ptr_array_new();
+    GPtrArray *problems = inventory ? ap_inventory_get_problems(inventory) : none;
+    g_autoptr(GPtrArray) denied = ap_root_list_denied(root);
+    g_autoptr(GPtrArray) sentences = g_ptr_array_new_with_free_func(g_free);
+    JsonObject *array = json_object_new_array();
+
+    for (guint i = 0; i < problems->len; i++)
+        g_ptr_array_add(sentences, g_strdup(((const ApProblem *)problems->pdata[i])->message));
+    for (guint i = 0; i < denied->len; i++) {
+        if (!is_told(problems, denied->pdata[i]))
+            g_ptr_array_add(sentences, g_strdup_printf("cannot read %s: %s",
+                                                       (const char *)denied->pdata[i],
+                                                       g_strerror(EACCES)));
+    }
+    g_ptr_array_sort(sentences, compare_strings);
+    for (guint i = 0; i < sentences->len; i++)
+        json_object_array_add(array, out_string(sentences->pdata[i]));
+    json_object_object_add(object, "incomplete", array);
+    out_print(object);
+}
+
+
+void
+out_print_incomplete(const ApRoot *root)
+{
+    g_autoptr(GPtrArray) denied = ap_root_list_denied(root);
+    GString *text = g_string_new(NULL);
+    g_autofree char *list = NULL;
+
+    for (guint i = 0; i < denied->len && i < DENIED_MAX; i++)
+        g_string_append_printf(text, "%s%s", i > 0 ? ", " : "", (const char *)denied->pdata[i]);
+    if (denied->len > DENIED_MAX)
+        g_string_append_printf(text, " and %u more", denied->len - DENIED_MAX);
+    list = g_string_free(text, FALSE);
+    if (denied->len > 0)
+        ap_print_error("incomplete: this user cannot read %s: %s\n", list,
+                       ap_problem_get_denied_hint());
 }
 
 
@@ -110,13 +199,15 @@ out_card(JsonObject *object, ApHost *host, const ApCard *card)
 }
 
 
-/* The guest that has the matrix, else one that names it; NULL if somebody else has it. */
-static const char *
+/* The guest that has the matrix, else one that names it; null if somebody else has it. */
+static JsonObject *
 name_guest(ApInventory *inventory, const ApMdev *mdev)
 {
-    if (!mdev->guest || ap_inventory_get_foreign_user(inventory, mdev))
+    if (ap_inventory_get_foreign_user(inventory, mdev))
         return NULL;
-    return mdev->guest->name;
+    if (!ap_inventory_knows_guest_of(inventory, mdev))
+        return out_unknown();
+    return out_string(mdev->guest ? mdev->guest->name : NULL);
 }
 
 
@@ -135,7 +226,8 @@ out_queue(JsonObject *object, ApInventory *inventory, const ApQueue *queue)
 {
     ApHost *host = ap_inventory_get_host(inventory);
     const ApMdev *owner = ap_inventory_get_owner_of(inventory, queue->apqn);
-    const char *word = owner || is_held_unseen(host, queue) ? "mdev"
+    gboolean unseen = !owner && is_held_unseen(host, queue);
+    const char *word = owner || unseen                  ? "mdev"
                      : !host->masks_known               ? NULL
                      : ap_host_owns(host, queue->apqn) ? "host"
                                                         : "free";
@@ -143,10 +235,12 @@ out_queue(JsonObject *object, ApInventory *inventory, const ApQueue *queue)
     json_object_object_add(object, "apqn", out_apqn(queue->apqn));
     json_object_object_add(object, "driver", out_string(queue->driver));
     json_object_object_add(object, "status", out_string(queue->status));
-    json_object_object_add(object, "owner", out_string(word));
-    json_object_object_add(object, "mdev", out_string(owner ? owner->uuid : NULL));
-    json_object_object_add(object, "guest",
-                           out_string(owner ? name_guest(inventory, owner) : NULL));
+    json_object_object_add(object, "owner", word ? out_string(word) : out_unknown());
+    json_object_object_add(object, "mdev",
+                           unseen ? out_unknown() : out_string(owner ? owner->uuid : NULL));
+    json_object_object_add(object, "guest", unseen  ? out_unknown()
+                                            : owner ? name_guest(inventory, owner)
+                                                    : NULL);
 }
 
 
@@ -181,12 +275,30 @@ static void
 out_user(JsonObject *object, ApInventory *inventory, const ApMdev *mdev)
 {
     const char *user = ap_inventory_get_foreign_user(inventory, mdev);
+    gboolean unknown = !user && !ap_inventory_knows_guest_of(inventory, mdev);
     g_autofree char *state = user ? g_strdup_printf("%s, not known to libvirt", user)
+                           : unknown      ? g_strdup("unknown")
                            : mdev->guest ? g_strdup(mdev->guest->state)
                                           : NULL;
 
-    json_object_object_add(object, "guest", out_string(name_guest(inventory, mdev)));
+    json_object_object_add(object, "guest", name_guest(inventory, mdev));
     json_object_object_add(object, "guest_state", out_string(state));
+}
+
+
+static void
+out_defined(JsonObject *object, ApInventory *inventory, const ApMdev *mdev)
+{
+    const ApDefinition *definition = mdev->definition;
+    gboolean unknown = !definition && !ap_inventory_knows_definition(inventory, mdev->uuid);
+
+    json_object_object_add(object, "defined",
+                           unknown ? out_unknown()
+                                   : json_object_new_boolean(definition && !mdev->brought_by));
+    json_object_object_add(object, "autostart",
+                           unknown ? out_unknown()
+                                   : json_object_new_boolean(definition &&
+                                                             definition->def->autostart));
 }
 
 
@@ -201,10 +313,7 @@ out_matrix(JsonObject *object, ApInventory *inventory, const ApMdev *mdev)
 
     json_object_object_add(object, "uuid", out_string(mdev->uuid));
     json_object_object_add(object, "active", json_object_new_boolean(mdev->active));
-    json_object_object_add(object, "defined",
-                           json_object_new_boolean(definition && !mdev->brought_by));
-    json_object_object_add(object, "autostart",
-                           json_object_new_boolean(definition && definition->def->autostart));
+    out_defined(object, inventory, mdev);
     json_object_object_add(object, "adapters", out_ids(&matrix->adapters, 2));
     json_object_object_add(object, "domains", out_ids(&matrix->domains, 4));
     json_object_object_add(object, "control_domains", out_ids(&matrix->control_domains, 4));
@@ -269,7 +378,9 @@ out_guest(JsonObject *object, const ApGuest *guest)
     json_object_object_add(object, "name", out_string(guest->name));
     json_object_object_add(object, "uuid", out_string(guest->uuid));
     json_object_object_add(object, "state", out_string(guest->state));
-    json_object_object_add(object, "autostart", json_object_new_boolean(guest->autostart));
+    json_object_object_add(object, "autostart",
+                           guest->autostart_hidden ? out_unknown()
+                                                   : json_object_new_boolean(guest->autostart));
     json_object_object_add(object, "mdevs", mdevs);
 }
 

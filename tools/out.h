@@ -15,6 +15,18 @@ JsonObject *
 out_new(void);
 
 /**
+ * out_finish:
+ * @object: an object; released
+ * @root: the root that was looked at
+ * @inventory: (nullable): what was read
+ *
+ * Adds the key "incomplete", an array of sentences, one for each thing that could not be read while
+ * @object was made, and prints it as out_print() does.
+ */
+void
+out_finish(JsonObject *object, const ApRoot *root, ApInventory *inventory);
+
+/**
  * out_print:
  * @object: an object; released
  *
@@ -45,6 +57,24 @@ out_end(int result, GError **error);
  */
 JsonObject *
 out_string(const char *string);
+
+/**
+ * out_unknown:
+ *
+ * Returns: what is null as JSON, and "unknown" as text; for what may be there and cannot be read.
+ */
+JsonObject *
+out_unknown(void);
+
+/**
+ * out_print_incomplete:
+ * @root: the root that was looked at
+ *
+ * Says on standard error what this user may not read, and what to do about it; nothing if he may
+ * read all that was looked at. It is the last thing that a command says.
+ */
+void
+out_print_incomplete(const ApRoot *root);
 
 /**
  * out_card:

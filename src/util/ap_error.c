@@ -2,6 +2,7 @@
 /* The one error domain of the project. */
 #include "util/ap_error.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Indexed by ApErrorCode. */
@@ -13,14 +14,21 @@ static const struct {
     [AP_ERROR_MASK] = { "mask", 4 },           [AP_ERROR_STEP] = { "step", 1 },
     [AP_ERROR_JSON] = { "json", 4 },           [AP_ERROR_XML] = { "xml", 4 },
     [AP_ERROR_CONFIG] = { "config", 4 },       [AP_ERROR_NOT_FOUND] = { "not-found", 3 },
-    [AP_ERROR_IO] = { "io", 4 },               [AP_ERROR_NO_BUS] = { "no-bus", 4 },
-    [AP_ERROR_LOCKED] = { "locked", 1 },       [AP_ERROR_REFUSED] = { "refused", 1 },
-    [AP_ERROR_USAGE] = { "usage", 2 },
+    [AP_ERROR_IO] = { "io", 4 },               [AP_ERROR_DENIED] = { "denied", 4 },
+    [AP_ERROR_NO_BUS] = { "no-bus", 4 },       [AP_ERROR_LOCKED] = { "locked", 1 },
+    [AP_ERROR_REFUSED] = { "refused", 1 },     [AP_ERROR_USAGE] = { "usage", 2 },
 };
 
 G_STATIC_ASSERT(G_N_ELEMENTS(codes) == AP_ERROR_USAGE + 1);
 
 G_DEFINE_QUARK(ap-error-quark, ap_error)
+
+
+ApErrorCode
+ap_error_code_of(int errnum)
+{
+    return errnum == EACCES || errnum == EPERM ? AP_ERROR_DENIED : AP_ERROR_IO;
+}
 
 
 const char *

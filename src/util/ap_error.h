@@ -18,6 +18,7 @@
  * @AP_ERROR_CONFIG: a bad configuration file
  * @AP_ERROR_NOT_FOUND: no such file, mdev, guest, card or queue
  * @AP_ERROR_IO: a file or directory could not be read or written
+ * @AP_ERROR_DENIED: a file or directory that this user may not read
  * @AP_ERROR_NO_BUS: the host has no AP bus
  * @AP_ERROR_LOCKED: somebody else holds the configuration lock
  * @AP_ERROR_REFUSED: the rules, or the kernel, refuse what was asked for
@@ -36,6 +37,7 @@ typedef enum {
     AP_ERROR_CONFIG,
     AP_ERROR_NOT_FOUND,
     AP_ERROR_IO,
+    AP_ERROR_DENIED,
     AP_ERROR_NO_BUS,
     AP_ERROR_LOCKED,
     AP_ERROR_REFUSED,
@@ -51,6 +53,15 @@ typedef enum {
  */
 GQuark
 ap_error_quark(void);
+
+/**
+ * ap_error_code_of:
+ * @errnum: what open(2) or the like failed with
+ *
+ * Returns: AP_ERROR_DENIED if this user may not do it, else AP_ERROR_IO.
+ */
+ApErrorCode
+ap_error_code_of(int errnum);
 
 /**
  * ap_error_name:

@@ -82,8 +82,8 @@ remove_if_void(const char *path, int owner, GError **error)
     if (rename(path, aside) < 0) {
         if (errno == ENOENT)
             return TRUE;
-        g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot remove the stale lock %s: %s", path,
-                    strerror(errno));
+        g_set_error(error, AP_ERROR, ap_error_code_of(errno), "cannot remove the stale lock %s: %s",
+                    path, strerror(errno));
         return FALSE;
     }
     if (ap_lock_get_state(aside, &holder) == AP_LOCK_HELD && link(aside, path) < 0)
@@ -186,8 +186,8 @@ link_when_free(const char *path, const char *mine, int owner, guint timeout_ms, 
         ApLockState state;
 
         if (errno != EEXIST) {
-            g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot create the lock %s: %s", path,
-                        strerror(errno));
+            g_set_error(error, AP_ERROR, ap_error_code_of(errno), "cannot create the lock %s: %s",
+                        path, strerror(errno));
             return FALSE;
         }
         state = ap_lock_get_state(path, &holder);
@@ -221,8 +221,8 @@ ap_lock_take(const char *path, int owner, guint timeout_ms, GError **error)
     ap_lock_format_mine(mine, path, owner);
     clear_name(mine);
     if (!write_pid_file(mine, owner)) {
-        g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot write the lock file %s: %s", mine,
-                    strerror(errno));
+        g_set_error(error, AP_ERROR, ap_error_code_of(errno), "cannot write the lock file %s: %s",
+                    mine, strerror(errno));
         unlink(mine);
         return FALSE;
     }

@@ -24,9 +24,16 @@
 /* Neither a fifo nor a terminal may make us wait or become ours. */
 #define READ_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
+/* What this user may not read. */
+typedef struct {
+    GHashTable *paths; /* inside the root; a set */
+    guint n;           /* with those that were denied again */
+} Denials;
+
 struct _ApRoot {
     char *path;
     int fd;
+    Denials *denials;
 };
 
 struct _ApDir {
@@ -54,6 +61,8 @@ ap_root_new(const char *path, GError **error)
     root = g_new0(ApRoot, 1);
     root->path = g_canonicalize_filename(path, NULL);
     root->fd = fd;
+    root->denials = g_new0(Denials, 1);
+    root->denials->paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return root;
 }
 
@@ -64,6 +73,8 @@ ap_root_free(ApRoot *root)
     if (!root)
         return;
     close(root->fd);
+    g_hash_table_unref(root->denials->paths);
+    g_free(root->denials);
     g_free(root->path);
     g_free(root);
 }
@@ -98,6 +109,69 @@ ap_root_describe(const ApRoot *root, const char *path)
     g_autofree char *full = ap_root_join(root, path);
 
     return ap_text_escape(full);
+}
+
+
+static int
+compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+
+/* Whether a directory on the way to @path is denied itself. */
+static gboolean
+is_below_denied(const ApRoot *root, const char *path)
+{
+    g_autofree char *prefix = g_strdup(path);
+    char *slash;
+
+    while ((slash = strrchr(prefix, '/')) && slash != prefix) {
+        *slash = '\0';
+        if (g_hash_table_contains(root->denials->paths, prefix))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+
+GPtrArray *
+ap_root_list_denied(const ApRoot *root)
+{
+    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+    GHashTableIter iter;
+    gpointer path;
+
+    g_hash_table_iter_init(&iter, root->denials->paths);
+    while (g_hash_table_iter_next(&iter, &path, NULL)) {
+        if (!is_below_denied(root, path))
+            g_ptr_array_add(paths, ap_root_describe(root, path));
+    }
+    g_ptr_array_sort(paths, compare_names);
+    return paths;
+}
+
+
+guint
+ap_root_count_denials(const ApRoot *root)
+{
+    return root->denials->n;
+}
+
+
+/* Of processes there are many, and all that counts is that they were hidden. */
+static void
+note_failure(const ApRoot *root, const char *path, int errnum)
+{
+    const char *pid = g_str_has_prefix(path, "/proc/") ? path + strlen("/proc/") : "";
+    gsize n_digits = strspn(pid, "0123456789");
+
+    if (ap_error_code_of(errnum) != AP_ERROR_DENIED)
+        return;
+    root->denials->n++;
+    g_hash_table_add(root->denials->paths,
+                     n_digits > 0 ? g_strconcat("/proc/*", pid + n_digits, NULL) : g_strdup(path));
+    errno = errnum;
 }
 
 
@@ -162,9 +236,8 @@ walk_in_root(const ApRoot *root, const char *path, int flags)
 }
 
 
-/* Returns -1 with errno, as open(2) does. */
 static int
-open_in_root(const ApRoot *root, const char *path, int flags)
+try_open(const ApRoot *root, const char *path, int flags)
 {
     struct open_how how = { .flags = flags, .resolve = RESOLVE_IN_ROOT };
     int fd = -1;
@@ -176,6 +249,18 @@ open_in_root(const ApRoot *root, const char *path, int flags)
     if (fd >= 0 || (errno != ENOSYS && errno != EPERM && errno != EAGAIN))
         return fd;
     return walk_in_root(root, path, flags);
+}
+
+
+/* Returns -1 with errno, as open(2) does. */
+static int
+open_in_root(const ApRoot *root, const char *path, int flags)
+{
+    int fd = try_open(root, path, flags);
+
+    if (fd < 0)
+        note_failure(root, path, errno);
+    return fd;
 }
 
 
@@ -212,7 +297,8 @@ set_read_error(GError **error, const ApRoot *root, const char *path, int errnum)
         return;
     full = ap_root_describe(root, path);
     missing = is_missing(root, path, errnum);
-    g_set_error(error, AP_ERROR, missing ? AP_ERROR_NOT_FOUND : AP_ERROR_IO,
+    g_set_error(error, AP_ERROR,
+                missing ? AP_ERROR_NOT_FOUND : ap_error_code_of(errnum),
                 "cannot read %s: %s", full,
                 missing || errnum != ENOENT ? strerror(errnum) : "a link leads nowhere");
 }
@@ -237,7 +323,7 @@ read_fd(int fd, gsize max, GByteArray *buffer, GError **error)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
-            g_set_error(error, AP_ERROR, AP_ERROR_IO, "%s", strerror(errno));
+            g_set_error(error, AP_ERROR, ap_error_code_of(errno), "%s", strerror(errno));
             return FALSE;
         }
         if (n == 0)
@@ -259,25 +345,41 @@ read_fd(int fd, gsize max, GByteArray *buffer, GError **error)
 }
 
 
+/* As read_fd(), of the file @name in @dir; closes @fd. The error names the file. Only a failure
+ * makes a path of both, since thousands of files are read. */
+static gboolean
+read_file(const ApRoot *root, const char *dir, const char *name, int fd, gsize max,
+          GByteArray *buffer, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autofree char *path = NULL;
+    g_autofree char *full = NULL;
+    gboolean ok = read_fd(fd, max, buffer, &local);
+
+    close(fd);
+    if (ok)
+        return TRUE;
+    path = g_build_filename(dir, name, NULL);
+    if (g_error_matches(local, AP_ERROR, AP_ERROR_DENIED))
+        note_failure(root, path, EACCES);
+    full = ap_root_describe(root, path);
+    g_propagate_prefixed_error(error, g_steal_pointer(&local), "cannot read %s: ", full);
+    return FALSE;
+}
+
+
 char *
 ap_root_read(const ApRoot *root, const char *path, gsize max, gsize *ret_length, GError **error)
 {
     g_autoptr(GByteArray) buffer = g_byte_array_new();
     int fd = open_in_root(root, path, READ_FLAGS);
-    gboolean ok;
 
     if (fd < 0) {
         set_read_error(error, root, path, errno);
         return NULL;
     }
-    ok = read_fd(fd, max, buffer, error);
-    close(fd);
-    if (!ok) {
-        g_autofree char *full = ap_root_describe(root, path);
-
-        g_prefix_error(error, "cannot read %s: ", full);
+    if (!read_file(root, "/", path, fd, max, buffer, error))
         return NULL;
-    }
     if (!ret_length && memchr(buffer->data, '\0', buffer->len)) {
         g_autofree char *full = ap_root_describe(root, path);
 
@@ -311,6 +413,8 @@ ap_root_read_target(const ApRoot *root, const char *path)
     if (fd < 0)
         return NULL;
     length = readlinkat(fd, "", target, sizeof(target) - 1);
+    if (length < 0)
+        note_failure(root, path, errno);
     close(fd);
     if (length < 0)
         return NULL;
@@ -366,13 +470,6 @@ ap_root_is_missing(const ApRoot *root, const char *path)
         return is_missing(root, path, errno);
     close(fd);
     return FALSE;
-}
-
-
-static int
-compare_names(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 
@@ -467,7 +564,6 @@ const char *
 ap_dir_read(ApDir *dir, const char *name, gsize max, gsize *ret_length, GError **error)
 {
     int fd = open_entry(dir, name);
-    gboolean ok;
 
     if (fd < 0) {
         int errnum = errno;
@@ -476,15 +572,8 @@ ap_dir_read(ApDir *dir, const char *name, gsize max, gsize *ret_length, GError *
         set_read_error(error, dir->root, path, errnum);
         return NULL;
     }
-    ok = read_fd(fd, max, dir->buffer, error);
-    close(fd);
-    if (!ok) {
-        g_autofree char *path = g_build_filename(dir->path, name, NULL);
-        g_autofree char *full = ap_root_describe(dir->root, path);
-
-        g_prefix_error(error, "cannot read %s: ", full);
+    if (!read_file(dir->root, dir->path, name, fd, max, dir->buffer, error))
         return NULL;
-    }
     *ret_length = dir->buffer->len;
     return (const char *)dir->buffer->data;
 }

@@ -84,8 +84,9 @@ ap_root_join(const ApRoot *root, const char *path);
  * @ret_length: (out) (optional): how many it has; NULL if it is to be text, without a NUL byte
  * @error: return location
  *
- * Errors: AP_ERROR_NOT_FOUND if it is not there; AP_ERROR_IO if it cannot be read, is no regular
- *   file, no text or larger than @max, or if a link on the way leads nowhere inside the root.
+ * Errors: AP_ERROR_NOT_FOUND if it is not there; AP_ERROR_DENIED if this user may not read it;
+ *   AP_ERROR_IO if it cannot be read, is no regular file, no text or larger than @max, or if a link
+ *   on the way leads nowhere inside the root.
  *
  * Returns: (nullable): the content, with a NUL behind it; the caller frees it.
  */
@@ -163,12 +164,35 @@ gboolean
 ap_root_is_missing(const ApRoot *root, const char *path);
 
 /**
+ * ap_root_list_denied:
+ * @root: a root
+ *
+ * What the functions here could not read so far. Of a directory that is denied nothing below it is
+ * listed; "*" below /proc stands for a process.
+ *
+ * Returns: (element-type utf8): the paths that this user may not read, sorted, as
+ *   ap_root_describe() leaves them; the caller unrefs it.
+ */
+GPtrArray *
+ap_root_list_denied(const ApRoot *root);
+
+/**
+ * ap_root_count_denials:
+ * @root: a root
+ *
+ * Returns: how often this user was denied something so far: who counts before and after knows
+ *   whether what he did in between saw everything.
+ */
+guint
+ap_root_count_denials(const ApRoot *root);
+
+/**
  * ap_root_list:
  * @root: a root
  * @path: a directory inside the root, absolute
  * @error: return location
  *
- * Errors: AP_ERROR_NOT_FOUND, AP_ERROR_IO.
+ * Errors: AP_ERROR_NOT_FOUND, AP_ERROR_DENIED, AP_ERROR_IO.
  *
  * Returns: (nullable) (element-type utf8): the names in it, sorted, without dot files; the caller
  *   unrefs it.
@@ -184,7 +208,7 @@ ap_root_list(const ApRoot *root, const char *path, GError **error);
  *
  * For directories of which many files are read: saves resolving the path each time.
  *
- * Errors: AP_ERROR_NOT_FOUND, AP_ERROR_IO.
+ * Errors: AP_ERROR_NOT_FOUND, AP_ERROR_DENIED, AP_ERROR_IO.
  *
  * Returns: (nullable): the directory; the caller frees it with ap_dir_free().
  */

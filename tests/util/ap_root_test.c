@@ -184,6 +184,49 @@ test_text_has_no_nul_byte(Fixture *f, gconstpointer data)
 }
 
 
+/* As root we may read everything: another user tries. */
+static void
+test_what_is_denied_is_noted(Fixture *f, gconstpointer data)
+{
+    static const char *const open_dirs[] = { "", "root", "root/etc", "root/sub" };
+    g_autofree char *dir = ap_root_describe(f->root, "/sub/dir");
+    g_autofree char *file = ap_root_describe(f->root, "/etc/file");
+    g_autoptr(GError) of_file = NULL;
+    g_autoptr(GError) of_dir = NULL;
+    g_autoptr(GPtrArray) denied = NULL;
+    gboolean is_root = geteuid() == 0;
+    guint n;
+
+    (void)data;
+    g_assert_null(ap_root_read(f->root, "/nowhere", 100, NULL, NULL));
+    g_assert_cmpuint(ap_root_count_denials(f->root), ==, 0);
+    for (gsize i = 0; i < G_N_ELEMENTS(open_dirs); i++) {
+        g_autofree char *path = g_build_filename(f->top, open_dirs[i], NULL);
+
+        g_assert_cmpint(chmod(path, 0755), ==, 0);
+    }
+    g_assert_cmpint(chmod(file, 0), ==, 0);
+    g_assert_cmpint(chmod(dir, 0), ==, 0);
+    if (is_root)
+        g_assert_cmpint(seteuid(65534), ==, 0);
+    g_assert_null(ap_root_read(f->root, "/etc/file", 100, NULL, &of_file));
+    g_assert_null(ap_root_list(f->root, "/sub/dir", &of_dir));
+    g_assert_false(ap_root_exists(f->root, "/sub/dir/a"));
+    g_assert_false(ap_root_is_missing(f->root, "/sub/dir/a"));
+    n = ap_root_count_denials(f->root);
+    if (is_root)
+        g_assert_cmpint(seteuid(0), ==, 0);
+    g_assert_cmpint(chmod(dir, 0700), ==, 0);
+    assert_error(&of_file, AP_ERROR_DENIED);
+    assert_error(&of_dir, AP_ERROR_DENIED);
+    g_assert_cmpuint(n, ==, 4);
+    denied = ap_root_list_denied(f->root);
+    g_assert_cmpuint(denied->len, ==, 2);
+    g_assert_cmpstr(denied->pdata[0], ==, file);
+    g_assert_cmpstr(denied->pdata[1], ==, dir);
+}
+
+
 static void
 test_lists_are_sorted_and_without_dot_files(Fixture *f, gconstpointer data)
 {
@@ -279,6 +322,8 @@ main(int argc, char **argv)
                test_large_files_are_refused, tear_down);
     g_test_add("/root/text-has-no-nul-byte", Fixture, NULL, set_up, test_text_has_no_nul_byte,
                tear_down);
+    g_test_add("/root/what-is-denied-is-noted", Fixture, NULL, set_up,
+               test_what_is_denied_is_noted, tear_down);
     g_test_add("/root/lists-are-sorted-and-without-dot-files", Fixture, NULL, set_up,
                test_lists_are_sorted_and_without_dot_files, tear_down);
     g_test_add("/root/a-link-is-read-and-not-followed", Fixture, NULL, set_up,

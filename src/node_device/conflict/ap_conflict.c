@@ -218,7 +218,7 @@ ap_judge_describe_uuid(ApJudge *judge, const char *uuid)
 char *
 ap_judge_describe_mdev(ApJudge *judge, const ApMdev *mdev)
 {
-    gboolean known = ap_inventory_get_guests(judge->inventory) != NULL;
+    gboolean known = ap_inventory_knows_guest_of(judge->inventory, mdev);
     const char *user = ap_inventory_get_foreign_user(judge->inventory, mdev);
 
     if (user)
@@ -247,6 +247,8 @@ ap_judge_describe_candidate(ApJudge *judge)
 static const char *
 get_problem_hint(const ApProblem *problem)
 {
+    if (problem->denied)
+        return ap_problem_get_denied_hint();
     if (problem->is_live)
         return "an active matrix that cannot be read may hold any queue";
     if (problem->hides == AP_PROBLEM_HIDES_GOING)
@@ -257,6 +259,8 @@ get_problem_hint(const ApProblem *problem)
     if (problem->hides == AP_PROBLEM_HIDES_HOLDER)
         return "it may say that a guest has the queue: mend it, or remove the file if its guest "
                "does not run";
+    if (problem->hides == AP_PROBLEM_HIDES_DEFINED)
+        return "mdevctl may be able to read it and to start what it defines: mend or remove it";
     return "mend or remove the file";
 }
 
@@ -295,6 +299,7 @@ get_problem_weight(ApJudge *judge, const ApProblem *problem)
 {
     gboolean own = problem->mdev && g_strcmp0(problem->mdev, judge->candidate->uuid) == 0;
     gboolean is_grave = problem->is_live || own || problem->hides == AP_PROBLEM_HIDES_HOLDER ||
+                        problem->hides == AP_PROBLEM_HIDES_DEFINED ||
                         depends_on_masks(judge, problem->hides) ||
                         (problem->hides == AP_PROBLEM_HIDES_LAST_GUEST &&
                          refuses_former_guests(judge));
@@ -545,7 +550,8 @@ judge_unknown_mdev(ApJudge *judge)
 
     ap_judge_shared_mdev(judge);
     /* What would tell what the mdev holds cannot be read. */
-    if (ap_problem_find(ap_inventory_get_problems(judge->inventory), uuid)) {
+    if (ap_problem_find(ap_inventory_get_problems(judge->inventory), uuid) ||
+        !ap_inventory_knows_definition(judge->inventory, uuid)) {
         if (!judge->audit)
             judge_problems(judge);
         return;

@@ -308,7 +308,8 @@ judge_not_kept(ApJudge *judge, const ApMdev *own)
     const ApGuest *known = guest ? ap_inventory_find_guest(judge->inventory, guest->name) : NULL;
 
     if (!known || !known->persistent || known->has_matrix || guest->has_matrix ||
-        ap_problem_find(ap_inventory_get_problems(judge->inventory), own->uuid))
+        ap_problem_find(ap_inventory_get_problems(judge->inventory), own->uuid) ||
+        !ap_inventory_knows_definition(judge->inventory, own->uuid))
         return;
     ap_judge_report(judge, AP_CODE_NOT_KEPT, AP_WEIGHT_USUAL, NULL, NULL,
                     g_strdup_printf("mdev %s of guest '%s' (%s) is active, and defined nowhere: "

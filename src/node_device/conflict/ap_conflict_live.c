@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "node_device/conflict/ap_conflict_priv.h"
+#include "node_device/inventory/ap_problem.h"
 #include "util/ap_text.h"
 
 /* What guests are called of which the hook has a claim and libvirt no status yet. */
@@ -183,6 +184,7 @@ ap_judge_foreign_user(ApJudge *judge)
 {
     const char *uuid = judge->candidate->uuid;
     const char *user;
+    gboolean hidden;
 
     /* The callout does not read all guests for a warning; virt-ap has read them. */
     if (!judge->candidate->active || !uuid ||
@@ -193,12 +195,14 @@ ap_judge_foreign_user(ApJudge *judge)
     user = ap_inventory_get_user(judge->inventory, uuid);
     if (!user)
         return;
+    hidden = ap_problem_is_hidden(ap_inventory_get_problems(judge->inventory),
+                                  AP_PROBLEM_HIDES_HOLDER);
     ap_judge_report(judge, AP_CODE_FOREIGN_USER,
                     judge->candidate->guest && !judge->audit ? AP_WEIGHT_GRAVE : AP_WEIGHT_USUAL,
                     NULL, NULL,
-                    g_strdup_printf("%s has mdev %s open, and no guest of the system's libvirt "
+                    g_strdup_printf("%s has mdev %s open, and no guest of the system's libvirt%s "
                                     "holds it",
-                                    user, uuid),
+                                    user, uuid, hidden ? " that can be read" : ""),
                     g_strdup("KubeVirt, Kata or a QEMU of its own may run a guest with it: see "
                              "there; another guest needs another matrix"));
 }

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "node_device/doctor/ap_doctor_priv.h"
+#include "node_device/inventory/ap_problem.h"
 
 /* As the kernel's MAXSYMLINKS. */
 #define LINKS_MAX 40
@@ -65,6 +66,17 @@ load_inventory(const ApRoot *root, ApGuestsFunc guests, gpointer data)
 }
 
 
+/* What a user may not read looks as if it were missing: nothing that a check then says is certain.
+ * Takes away the diagnoses from @first on. */
+static void
+replace_by_unknown(ApDoctor *doctor, guint first)
+{
+    g_ptr_array_set_size(doctor->diagnoses, first);
+    ap_doctor_add(doctor, AP_DOCTOR_UNKNOWN, ap_problem_get_denied_hint(),
+                  "this user cannot read what tells it");
+}
+
+
 GPtrArray *
 ap_doctor_examine(const ApRoot *root, ApGuestsFunc guests, gpointer data)
 {
@@ -79,8 +91,13 @@ ap_doctor_examine(const ApRoot *root, ApGuestsFunc guests, gpointer data)
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(checks); i++) {
+        guint n_diagnoses = doctor.diagnoses->len;
+        guint n_denials = ap_root_count_denials(root);
+
         doctor.code = checks[i].code;
         checks[i].run(&doctor);
+        if (ap_root_count_denials(root) > n_denials)
+            replace_by_unknown(&doctor, n_diagnoses);
     }
     return doctor.diagnoses;
 }

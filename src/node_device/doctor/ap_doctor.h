@@ -10,7 +10,7 @@
  * @AP_DOCTOR_OK: as it should be
  * @AP_DOCTOR_WARN: works, but something is to be known
  * @AP_DOCTOR_FAULT: something does not work, or will not after the next boot
- * @AP_DOCTOR_UNKNOWN: a captured tree does not have what tells it
+ * @AP_DOCTOR_UNKNOWN: a captured tree does not have what tells it, or this user may not read it
  */
 typedef enum {
     AP_DOCTOR_OK,

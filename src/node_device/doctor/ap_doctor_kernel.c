@@ -4,6 +4,7 @@
 
 #include "node_device/conflict/ap_conflict.h"
 #include "node_device/doctor/ap_doctor_priv.h"
+#include "node_device/inventory/ap_problem.h"
 #include "util/ap_error.h"
 
 #define BUS "/sys/bus/ap"
@@ -78,6 +79,11 @@ ap_doctor_check_unreadable(ApDoctor *doctor)
             ap_doctor_add(doctor, AP_DOCTOR_WARN,
                           "its queues are free when it is gone; if it stays, its guest has to end",
                           "%s", problem->message);
+            continue;
+        }
+        if (problem->denied) {
+            ap_doctor_add(doctor, AP_DOCTOR_UNKNOWN, ap_problem_get_denied_hint(), "%s",
+                          problem->message);
             continue;
         }
         ap_doctor_add(doctor, AP_DOCTOR_FAULT,
@@ -363,8 +369,10 @@ ap_doctor_check_masks(ApDoctor *doctor)
         return;
     }
     if (!next->known) {
-        ap_doctor_add(doctor, AP_DOCTOR_FAULT, "mend the file: until then nothing that starts at "
-                                               "boot can be defined",
+        ap_doctor_add(doctor, next->denied ? AP_DOCTOR_UNKNOWN : AP_DOCTOR_FAULT,
+                      next->denied ? ap_problem_get_denied_hint()
+                                   : "mend the file: until then nothing that starts at boot can be "
+                                     "defined",
                       "which masks the next boot sets cannot be told: %s", next->why_unknown);
         return;
     }
@@ -432,6 +440,12 @@ ap_doctor_check_next_boot(ApDoctor *doctor)
     if (!doctor->next->known) {
         ap_doctor_add(doctor, AP_DOCTOR_UNKNOWN, NULL,
                       "whether what starts at boot keeps its queues: see masks");
+        return;
+    }
+    if (ap_problem_is_hidden(ap_inventory_get_problems(doctor->inventory),
+                             AP_PROBLEM_HIDES_DEFINED)) {
+        ap_doctor_add(doctor, AP_DOCTOR_UNKNOWN, NULL,
+                      "what starts at boot: the definitions cannot be read");
         return;
     }
     findings = ap_conflict_check_boot(doctor->inventory);

@@ -139,7 +139,7 @@ load_one(const ApRoot *root, ApDir *dir, const char *name, GPtrArray *definition
         gboolean hidden = !text && is_a_file_to_others(root, name);
         ApProblem *problem = ap_problem_add(problems, g_steal_pointer(&error), uuid, FALSE);
 
-        problem->hides = hidden ? AP_PROBLEM_HIDES_HOLDER : AP_PROBLEM_HIDES_NOTHING;
+        problem->hides = hidden ? AP_PROBLEM_HIDES_DEFINED : AP_PROBLEM_HIDES_NOTHING;
         return;
     }
     if (strcmp(definition->def->type, AP_MDEV_TYPE) != 0) {
@@ -210,13 +210,13 @@ ap_defs_load(const ApRoot *root, GPtrArray *problems)
 
     if (!dir) {
         if (!g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
-            ap_problem_add_hidden(problems, g_steal_pointer(&error), AP_PROBLEM_HIDES_HOLDER);
+            ap_problem_add_hidden(problems, g_steal_pointer(&error), AP_PROBLEM_HIDES_DEFINED);
         return definitions;
     }
     while ((name = ap_dir_next(dir, &error)))
         load_one(root, dir, name, definitions, problems);
     if (error)
-        ap_problem_add_hidden(problems, g_steal_pointer(&error), AP_PROBLEM_HIDES_HOLDER);
+        ap_problem_add_hidden(problems, g_steal_pointer(&error), AP_PROBLEM_HIDES_DEFINED);
     g_ptr_array_sort(definitions, compare_definitions);
     join_duplicates(root, definitions, problems);
     return definitions;

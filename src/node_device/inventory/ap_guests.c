@@ -159,6 +159,7 @@ ap_guests_to_json(const GPtrArray *guests, const GPtrArray *problems)
 
         json_object_object_add(object, "message", string_to_json(problem->message));
         json_object_object_add(object, "hides", json_object_new_int(problem->hides));
+        json_object_object_add(object, "denied", json_object_new_boolean(problem->denied));
         json_object_array_add(problem_array, object);
     }
     json_object_object_add(root, "guests", guest_array);
@@ -230,12 +231,14 @@ add_problem_from_json(JsonObject *object, GPtrArray *problems)
 {
     const char *message = ap_json_get_string(object, "message");
     JsonObject *hides = json_object_object_get(object, "hides");
+    JsonObject *denied = json_object_object_get(object, "denied");
+    ApErrorCode code = json_object_get_boolean(denied) ? AP_ERROR_DENIED : AP_ERROR_IO;
     int n = json_object_get_int(hides);
 
-    if (!message || !json_object_is_type(hides, json_type_int) || n < 0 ||
-        n >= AP_N_PROBLEM_HIDES)
+    if (!message || !json_object_is_type(denied, json_type_boolean) ||
+        !json_object_is_type(hides, json_type_int) || n < 0 || n >= AP_N_PROBLEM_HIDES)
         return FALSE;
-    ap_problem_add_hidden(problems, g_error_new(AP_ERROR, AP_ERROR_IO, "%s", message), n);
+    ap_problem_add_hidden(problems, g_error_new(AP_ERROR, code, "%s", message), n);
     return TRUE;
 }
 

@@ -17,9 +17,11 @@
  * ApGuest:
  * @name: its name
  * @uuid: its UUID in lower case
- * @state: as virsh prints it: "running", "paused", "shut off", ...
+ * @state: as virsh prints it: "running", "paused", "shut off", ...; "unknown" if what tells it
+ *   cannot be read
  * @persistent: whether it is defined, so that it is there after a boot
  * @autostart: whether libvirt starts it at boot
+ * @autostart_hidden: whether that cannot be read
  * @mdevs: (element-type utf8): UUIDs that its definition or its running instance names
  * @held: (element-type utf8): those that the running instance has, or the starting one is to have
  * @view: what keeps it from its queues; of a guest that runs, its running instance counts
@@ -32,6 +34,7 @@ typedef struct {
     char *state;
     gboolean persistent;
     gboolean autostart;
+    gboolean autostart_hidden;
     GPtrArray *mdevs;
     GPtrArray *held;
     ApGuestView view;

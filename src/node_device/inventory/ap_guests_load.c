@@ -10,6 +10,7 @@
 
 #define STATUS_DIR "/run/libvirt/qemu"
 #define SHUT_OFF "shut off"
+#define UNKNOWN "unknown"
 
 /* What is collected. */
 typedef struct {
@@ -18,6 +19,8 @@ typedef struct {
     GHashTable *by_uuid; /* ApGuests, borrowed */
     GHashTable *by_name; /* the same, of one name the first */
     GHashTable *running; /* ApGuests with a status file, borrowed */
+    GHashTable *unread;  /* names of guests whose status file cannot be read; a set */
+    gboolean status_hidden; /* nobody knows which status files there are */
     GPtrArray *problems;
 } Loader;
 
@@ -37,31 +40,6 @@ add_problem(Loader *loader, GError *error, ApProblemHides hides)
         g_error_free(error);
     else
         ap_problem_add_hidden(loader->problems, error, hides);
-}
-
-
-/* Reads one file; NULL, and a problem noted, if it cannot be understood. */
-static ApDomainDef *
-read_domain(Loader *loader, ApDir *dir, const DomainDir *domains, const char *name)
-{
-    g_autoptr(GError) error = NULL;
-    ApDomainDef *def = NULL;
-    const char *text;
-    gsize length;
-
-    text = ap_dir_read(dir, name, AP_ROOT_XML_MAX, &length, &error);
-    if (text) {
-        def = ap_domain_xml_parse(text, length, &error);
-        if (!def) {
-            g_autofree char *path = g_build_filename(domains->path, name, NULL);
-            g_autofree char *full = ap_root_describe(loader->root, path);
-
-            g_prefix_error(&error, "%s: ", full);
-        }
-    }
-    if (!def)
-        add_problem(loader, g_steal_pointer(&error), domains->hides);
-    return def;
 }
 
 
@@ -103,6 +81,9 @@ ap_guests_is_alive(const ApRoot *root, int pid, const char *uuid)
     gsize length;
 
     if (pid <= 0 || !ap_root_exists(root, "/proc/self"))
+        return TRUE;
+    /* /proc may be mounted so that it hides other users' processes (hidepid). */
+    if (ap_root_is_host(root) && !ap_root_exists(root, "/proc/1"))
         return TRUE;
     text = ap_root_read(root, path, AP_ROOT_SMALL_MAX, &length, NULL);
     if (!text)
@@ -188,6 +169,43 @@ read_claims(Loader *loader)
 }
 
 
+/* Reads one file; NULL, and a problem noted, if it cannot be understood. */
+static ApDomainDef *
+read_domain(Loader *loader, ApDir *dir, const DomainDir *domains, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    ApDomainDef *def = NULL;
+    const char *text;
+    gsize length;
+
+    text = ap_dir_read(dir, name, AP_ROOT_XML_MAX, &length, &error);
+    if (text) {
+        def = ap_domain_xml_parse(text, length, &error);
+        if (!def) {
+            g_autofree char *path = g_build_filename(domains->path, name, NULL);
+            g_autofree char *full = ap_root_describe(loader->root, path);
+
+            g_prefix_error(&error, "%s: ", full);
+        }
+    }
+    if (def)
+        return def;
+    if (domains->add == add_status && !g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
+        g_hash_table_add(loader->unread, g_strndup(name, strlen(name) - strlen(".xml")));
+    add_problem(loader, g_steal_pointer(&error), domains->hides);
+    return NULL;
+}
+
+
+static void
+hide_dir(Loader *loader, const DomainDir *domains, GError *error)
+{
+    if (domains->add == add_status && !g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
+        loader->status_hidden = TRUE;
+    add_problem(loader, error, AP_PROBLEM_HIDES_HOLDER);
+}
+
+
 /* Nobody knows what a directory holds that cannot be read. */
 static void
 read_dir(Loader *loader, const DomainDir *domains)
@@ -197,7 +215,7 @@ read_dir(Loader *loader, const DomainDir *domains)
     const char *name;
 
     if (!dir) {
-        add_problem(loader, g_steal_pointer(&error), AP_PROBLEM_HIDES_HOLDER);
+        hide_dir(loader, domains, g_steal_pointer(&error));
         return;
     }
     while ((name = ap_dir_next(dir, &error))) {
@@ -210,7 +228,18 @@ read_dir(Loader *loader, const DomainDir *domains)
             domains->add(loader, def);
     }
     if (error)
-        add_problem(loader, g_steal_pointer(&error), AP_PROBLEM_HIDES_HOLDER);
+        hide_dir(loader, domains, g_steal_pointer(&error));
+}
+
+
+static void
+hide_autostart(Loader *loader, const GError *error)
+{
+    for (guint i = 0; i < loader->guests->len; i++) {
+        ApGuest *guest = loader->guests->pdata[i];
+
+        guest->autostart_hidden = !g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND);
+    }
 }
 
 
@@ -222,8 +251,10 @@ read_autostart(Loader *loader)
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) names = ap_root_list(loader->root, AP_GUESTS_AUTOSTART_DIR, &error);
 
-    if (!names)
+    if (!names) {
+        hide_autostart(loader, error);
         add_problem(loader, g_steal_pointer(&error), AP_PROBLEM_HIDES_HOLDER);
+    }
     for (guint i = 0; names && i < names->len; i++) {
         char *name = names->pdata[i];
         ApGuest *guest;
@@ -236,6 +267,23 @@ read_autostart(Loader *loader)
         guest = g_hash_table_lookup(loader->by_name, name);
         if (guest)
             guest->autostart = TRUE;
+    }
+}
+
+
+/* Of whom no status was read, who may have one, nobody knows whether he runs. */
+static void
+hide_states(Loader *loader)
+{
+    for (guint i = 0; i < loader->guests->len; i++) {
+        ApGuest *guest = loader->guests->pdata[i];
+        gboolean hidden =
+            loader->status_hidden || g_hash_table_contains(loader->unread, guest->name);
+
+        if (!hidden || strcmp(guest->state, SHUT_OFF) != 0)
+            continue;
+        g_free(guest->state);
+        guest->state = g_strdup(UNKNOWN);
     }
 }
 
@@ -260,13 +308,23 @@ ap_guests_load(const ApRoot *root, GPtrArray *problems)
     g_autoptr(GHashTable) by_uuid = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GHashTable) running = g_hash_table_new(NULL, NULL);
+    g_autoptr(GHashTable) unread = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     GPtrArray *guests = g_ptr_array_new_with_free_func((GDestroyNotify)ap_guest_free);
-    Loader loader = { root, guests, by_uuid, by_name, running, problems };
+    Loader loader = {
+        .root = root,
+        .guests = guests,
+        .by_uuid = by_uuid,
+        .by_name = by_name,
+        .running = running,
+        .unread = unread,
+        .problems = problems,
+    };
 
     read_dir(&loader, &defined);
     read_autostart(&loader);
     read_dir(&loader, &live);
     read_claims(&loader);
+    hide_states(&loader);
     g_ptr_array_sort(guests, compare_guests);
     return guests;
 }

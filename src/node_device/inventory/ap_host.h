@@ -144,6 +144,7 @@ typedef struct {
     GHashTable *cards;    /* APID -> ApCard */
     GHashTable *unusable; /* APQN -> why, static */
     GHashTable *openers;  /* file below /dev/vfio -> process id; made on demand */
+    gboolean openers_hidden; /* this user may not see what some processes have open */
 } ApHost;
 
 /**
@@ -381,6 +382,17 @@ ap_host_is_in_use(ApHost *host, const char *uuid);
  */
 char *
 ap_host_find_user(ApHost *host, const char *uuid);
+
+/**
+ * ap_host_knows_user:
+ * @host: a host
+ * @uuid: an active mdev, in lower case
+ *
+ * Returns: whether it is certain who has the mdev open, or that nobody does: an ordinary user does
+ *   not see what the processes of others have open, unless the queues tell.
+ */
+gboolean
+ap_host_knows_user(ApHost *host, const char *uuid);
 
 /**
  * ap_host_list_cards:

@@ -2,6 +2,7 @@
 /* Who has an mdev open, whether libvirt knows him or not: KubeVirt and Kata run QEMUs of their own,
  * and so may anybody. */
 #include "node_device/inventory/ap_host_priv.h"
+#include "util/ap_error.h"
 #include "util/ap_text.h"
 
 /* Below an mdev's directory, since 6.2: the device that is opened through iommufd. */
@@ -44,10 +45,12 @@ note_open_files(ApHost *host, const char *pid)
 {
     g_autofree char *dir = g_strconcat("/proc/", pid, "/fd", NULL);
     g_autoptr(GPtrArray) fds = NULL;
+    g_autoptr(GError) error = NULL;
 
     if (is_libvirt(host, pid))
         return;
-    fds = ap_root_list(host->root, dir, NULL);
+    fds = ap_root_list(host->root, dir, &error);
+    host->openers_hidden |= g_error_matches(error, AP_ERROR, AP_ERROR_DENIED);
     for (guint i = 0; fds && i < fds->len; i++) {
         g_autofree char *path = g_strconcat(dir, "/", fds->pdata[i], NULL);
         g_autofree char *target = ap_root_read_target(host->root, path);
@@ -105,15 +108,19 @@ find_process(ApHost *host, const char *uuid)
 }
 
 
+/* Whether a queue of the matrix says @first or @second of itself. */
 static gboolean
-has_queue_in_use(const ApHost *host, const ApMatrix *matrix)
+has_queue_that_says(const ApHost *host, const ApMatrix *matrix, ApQueueUse first,
+                    ApQueueUse second)
 {
     ApMask adapters = ap_mask_and(&matrix->adapters, &host->adapters);
     ApMask domains = ap_mask_and(&matrix->domains, &host->domains);
 
     for (int a = ap_mask_next(&adapters, 0); a >= 0; a = ap_mask_next(&adapters, a + 1)) {
         for (int d = ap_mask_next(&domains, 0); d >= 0; d = ap_mask_next(&domains, d + 1)) {
-            if (ap_host_get_use(host, (ApApqn){ a, d }) == AP_QUEUE_IN_USE)
+            ApQueueUse use = ap_host_get_use(host, (ApApqn){ a, d });
+
+            if (use == first || use == second)
                 return TRUE;
         }
     }
@@ -129,5 +136,19 @@ ap_host_find_user(ApHost *host, const char *uuid)
 
     if (process)
         return process;
-    return mdev && has_queue_in_use(host, &mdev->matrix) ? g_strdup("a process") : NULL;
+    return mdev && has_queue_that_says(host, &mdev->matrix, AP_QUEUE_IN_USE, AP_QUEUE_IN_USE)
+             ? g_strdup("a process")
+             : NULL;
+}
+
+
+gboolean
+ap_host_knows_user(ApHost *host, const char *uuid)
+{
+    const ApActiveMdev *mdev = ap_host_find_mdev(host, uuid);
+
+    get_openers(host);
+    return !host->openers_hidden ||
+           (mdev &&
+            has_queue_that_says(host, &mdev->matrix, AP_QUEUE_ASSIGNED, AP_QUEUE_IN_USE));
 }

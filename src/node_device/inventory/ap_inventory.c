@@ -342,6 +342,37 @@ ap_inventory_get_guests_of(ApInventory *inventory, const char *uuid)
 }
 
 
+gboolean
+ap_inventory_knows_guest_of(ApInventory *inventory, const ApMdev *mdev)
+{
+    gboolean any = ap_inventory_get_guests(inventory) != NULL;
+
+    if (mdev->guest && (!mdev->active || ap_guest_holds(mdev->guest, mdev->uuid)))
+        return TRUE;
+    if (mdev->active && !ap_host_knows_user(inventory->host, mdev->uuid))
+        return FALSE;
+    if (!any || ap_problem_is_hidden(inventory->problems, AP_PROBLEM_HIDES_HOLDER))
+        return FALSE;
+    return mdev->guest || !ap_problem_is_hidden(inventory->problems, AP_PROBLEM_HIDES_NAMER);
+}
+
+
+gboolean
+ap_inventory_knows_definition(ApInventory *inventory, const char *uuid)
+{
+    for (guint i = 0; i < inventory->problems->len; i++) {
+        const ApProblem *problem = inventory->problems->pdata[i];
+
+        if (problem->is_live || problem->hides == AP_PROBLEM_HIDES_GOING)
+            continue;
+        if (problem->mdev ? strcmp(problem->mdev, uuid) == 0
+                          : problem->hides == AP_PROBLEM_HIDES_DEFINED)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
 const char *
 ap_inventory_get_user(ApInventory *inventory, const char *uuid)
 {

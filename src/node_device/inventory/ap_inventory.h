@@ -155,6 +155,27 @@ GPtrArray *
 ap_inventory_get_guests_of(ApInventory *inventory, const char *uuid);
 
 /**
+ * ap_inventory_knows_guest_of:
+ * @inventory: an inventory
+ * @mdev: one of its mdevs
+ *
+ * Returns: whether the guest of @mdev, or that it has none, is certain: nothing that could tell
+ *   more is unreadable.
+ */
+gboolean
+ap_inventory_knows_guest_of(ApInventory *inventory, const ApMdev *mdev);
+
+/**
+ * ap_inventory_knows_definition:
+ * @inventory: an inventory
+ * @uuid: UUID of an mdev, in lower case
+ *
+ * Returns: whether it is certain what the mdev is defined for, or that it is not defined.
+ */
+gboolean
+ap_inventory_knows_definition(ApInventory *inventory, const char *uuid);
+
+/**
  * ap_inventory_get_user:
  * @inventory: an inventory
  * @uuid: UUID of an mdev, in lower case

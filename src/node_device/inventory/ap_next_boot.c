@@ -525,6 +525,7 @@ ApNextBoot *
 ap_next_boot_load(ApHost *host, GPtrArray *problems)
 {
     ApNextBoot *next = g_new0(ApNextBoot, 1);
+    guint n_denials = ap_root_count_denials(host->root);
     g_autoptr(GPtrArray) rules = NULL;
 
     next->known = TRUE;
@@ -540,11 +541,14 @@ ap_next_boot_load(ApHost *host, GPtrArray *problems)
         next->no_restorer = "no udev rule of driverctl restores it";
     rules = read_rules(next);
     compute_masks(next, rules);
+    next->denied = ap_root_count_denials(host->root) > n_denials;
     read_records(next, problems);
     keep_override_rules(next, rules);
     if (!next->known)
         ap_problem_add_hidden(problems,
-                              g_error_new(AP_ERROR, AP_ERROR_MASK, "%s", next->why_unknown),
+                              g_error_new(AP_ERROR,
+                                          next->denied ? AP_ERROR_DENIED : AP_ERROR_MASK, "%s",
+                                          next->why_unknown),
                               AP_PROBLEM_HIDES_BOOT);
     /* That the masks cannot be read is told already. */
     if (!next->has_cmdline && !host->masks_known && host->has_bus && next->rules->len == 0)

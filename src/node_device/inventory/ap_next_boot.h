@@ -44,6 +44,7 @@ typedef struct {
  * ApNextBoot:
  * @known: whether all that decides could be read; if not, any queue may be the host's
  * @why_unknown: (nullable): if not, one sentence that names the file
+ * @denied: whether it is that this user may not read it
  * @has_cmdline: whether the kernel's command line is known; if not, the masks of now stand for it
  * @cmdline_sets: whether it sets a mask
  * @booted_apmask: adapters of the host's own drivers before any rule acts
@@ -58,6 +59,7 @@ typedef struct {
 typedef struct {
     gboolean known;
     char *why_unknown;
+    gboolean denied;
     gboolean has_cmdline;
     gboolean cmdline_sets;
     ApMask booted_apmask;

@@ -2,6 +2,10 @@
 /* What a reader could not read. */
 #include "node_device/inventory/ap_problem.h"
 
+#include <unistd.h>
+
+#include "util/ap_error.h"
+
 
 static void
 problem_free(gpointer data)
@@ -29,6 +33,7 @@ ap_problem_add(GPtrArray *problems, GError *error, const char *mdev, gboolean is
     problem->message = g_strdup(error->message);
     problem->mdev = g_strdup(mdev);
     problem->is_live = is_live;
+    problem->denied = g_error_matches(error, AP_ERROR, AP_ERROR_DENIED);
     g_ptr_array_add(problems, problem);
     g_error_free(error);
     return problem;
@@ -52,6 +57,15 @@ ap_problem_is_hidden(const GPtrArray *problems, ApProblemHides hides)
             return TRUE;
     }
     return FALSE;
+}
+
+
+const char *
+ap_problem_get_denied_hint(void)
+{
+    if (geteuid() != 0)
+        return "run as root";
+    return "not even root may read it here: look at SELinux, AppArmor, and where it is mounted";
 }
 
 

@@ -8,6 +8,7 @@
  * ApProblemHides:
  * @AP_PROBLEM_HIDES_NOTHING: nothing but what the file itself defines
  * @AP_PROBLEM_HIDES_HOLDER: who has a queue, or is about to
+ * @AP_PROBLEM_HIDES_DEFINED: what mdevctl can start
  * @AP_PROBLEM_HIDES_NAMER: which mdev a guest that does not run names
  * @AP_PROBLEM_HIDES_LAST_GUEST: who had a queue last
  * @AP_PROBLEM_HIDES_MASKS: which queues are the host's
@@ -20,6 +21,7 @@
 typedef enum {
     AP_PROBLEM_HIDES_NOTHING,
     AP_PROBLEM_HIDES_HOLDER,
+    AP_PROBLEM_HIDES_DEFINED,
     AP_PROBLEM_HIDES_NAMER,
     AP_PROBLEM_HIDES_LAST_GUEST,
     AP_PROBLEM_HIDES_MASKS,
@@ -34,12 +36,14 @@ typedef enum {
  * @mdev: (nullable): UUID of the mdev whose matrix the file holds
  * @is_live: whether that mdev is active, so that the kernel gives its queues to nobody else
  * @hides: what else it can hold
+ * @denied: whether it is there, and this user may not read it
  */
 typedef struct {
     char *message;
     char *mdev;
     gboolean is_live;
     ApProblemHides hides;
+    gboolean denied;
 } ApProblem;
 
 /**
@@ -80,6 +84,14 @@ ap_problem_add_hidden(GPtrArray *problems, GError *error, ApProblemHides hides);
  */
 gboolean
 ap_problem_is_hidden(const GPtrArray *problems, ApProblemHides hides);
+
+/**
+ * ap_problem_get_denied_hint:
+ *
+ * Returns: what to do about something that this user may not read; static.
+ */
+const char *
+ap_problem_get_denied_hint(void);
 
 /**
  * ap_problem_find:

@@ -63,15 +63,16 @@ has_just_ended(const ApLeftovers *leftovers, const ApGuest *guest)
 }
 
 
-/* Whether somebody else has the mdev, or may have it. */
+/* Whether somebody else has the mdev, or may have it, or mdevctl may keep it. */
 static gboolean
 is_held(Look *look, const ApMdev *mdev)
 {
     GPtrArray *guests = ap_inventory_get_guests_of(look->inventory, mdev->uuid);
+    GPtrArray *problems = ap_inventory_get_problems(look->inventory);
 
     if (!ap_inventory_get_guests(look->inventory) ||
-        ap_problem_is_hidden(ap_inventory_get_problems(look->inventory),
-                             AP_PROBLEM_HIDES_HOLDER) ||
+        ap_problem_is_hidden(problems, AP_PROBLEM_HIDES_HOLDER) ||
+        ap_problem_is_hidden(problems, AP_PROBLEM_HIDES_DEFINED) ||
         ap_host_is_in_use(ap_inventory_get_host(look->inventory), mdev->uuid))
         return TRUE;
     for (guint i = 0; guests && i < guests->len; i++) {

@@ -75,8 +75,8 @@ ap_txn_free(ApTxn *txn)
 static gboolean
 set_io_error(GError **error, const char *what, const char *path, int errnum)
 {
-    g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot %s the journal %s: %s", what, path,
-                strerror(errnum));
+    g_set_error(error, AP_ERROR, ap_error_code_of(errnum), "cannot %s the journal %s: %s", what,
+                path, strerror(errnum));
     return FALSE;
 }
 
