@@ -108,6 +108,22 @@ class AuditSizeTest(unittest.TestCase):
         self.assertTrue([found for found in findings
                          if re.match(r"and \d+ more such findings", found["message"])])
 
+    def test_former_guests_of_one_matrix_are_counted(self):
+        mdev = uuid(0)
+        self.define([0], range(256), range(256))
+        self.write("etc/libvirt/qemu/g.xml", domain(1, mdev))
+        for n, more in ((32, ""), (33, "one more guest"), (65536, "65504 more guests")):
+            with self.subTest(n):
+                self.write(LAST_GUESTS, "".join(
+                    f"[{i >> 8:02x}.{i & 255:04x}]\nguest=h{i}\nuuid={uuid(i + 2)}\n"
+                    for i in range(n)))
+                for args in ((), ("g0001",)):
+                    found = [f for f in self.check(*args)[1] if f["code"] == "previous-owner"]
+                    self.assertEqual(len(found), min(n, 33))
+                    self.assertEqual(len({a for f in found for a in f["apqns"]}), n)
+                    counted = [f["message"] for f in found if not f["other_guest"]]
+                    self.assertEqual([more in text for text in counted], [True] if more else [])
+
     def test_files_have_the_size_of_what_they_are(self):
         self.define([0], [5], [4])
         self.write("etc/libvirt/qemu/g.xml", domain(1, uuid(0)))

@@ -85,7 +85,8 @@ static const ApRule rules[AP_N_CODES] = {
         { { ALLOW, ALLOW, REJECT }, { ALLOW, ALLOW, REJECT } },
     },
     [AP_CODE_PREVIOUS_OWNER] = {
-        CONFLICT "_keys.c:report_former", TRUE,
+        CONFLICT "_keys.c:report_former" " "
+        CONFLICT "_keys.c:report_counted", TRUE,
         { { ALLOW, ALLOW, WARN }, { ALLOW, ALLOW, WARN } },
     },
     [AP_CODE_HOST_NEEDS] = {
