@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "node_device/inventory/ap_config_load.h"
 #include "node_device/inventory/ap_problem.h"
 #include "node_device/sim/ap_sim.h"
 #include "out.h"
@@ -134,7 +135,7 @@ cmd_load_guests(GPtrArray *problems, gpointer data)
 ApInventory *
 cmd_load_inventory(const CmdContext *context, GError **error)
 {
-    ApConfig *config = ap_inventory_load_config(context->root, error);
+    ApConfig *config = ap_config_load(context->root, error);
     ApInventory *inventory;
     GPtrArray *problems;
     GPtrArray *definitions;

@@ -9,6 +9,7 @@
 
 #include "conf/ap_mdevctl_json.h"
 #include "node_device/conflict/ap_conflict_change.h"
+#include "node_device/inventory/ap_config_load.h"
 #include "node_device/txn/ap_leftovers.h"
 #include "node_device/txn/ap_txn.h"
 #include "util/ap_error.h"
@@ -100,7 +101,7 @@ begin(Work *work, ApDriver *driver, gboolean needs_config, GError **error)
     g_autoptr(GError) local = NULL;
 
     *work = (Work){ .driver = driver, .lock = ap_root_join(driver->root, AP_LOCK_PATH) };
-    work->config = ap_inventory_load_config(driver->root, &local);
+    work->config = ap_config_load(driver->root, &local);
     if (!work->config && needs_config) {
         g_propagate_prefixed_error(error, g_steal_pointer(&local), "bad configuration: ");
         return FALSE;

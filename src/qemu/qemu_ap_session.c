@@ -9,6 +9,7 @@
 #include "conf/ap_nodedev_xml.h"
 #include "node_device/ap_log.h"
 #include "node_device/inventory/ap_claim.h"
+#include "node_device/inventory/ap_config_load.h"
 #include "node_device/inventory/ap_last_guests.h"
 #include "node_device/inventory/ap_problem.h"
 #include "node_device/txn/ap_leftovers.h"
@@ -75,7 +76,7 @@ release_lock(const QemuApSession *session)
 static ApConfig *
 load_config_or_default(const QemuApSession *session)
 {
-    ApConfig *config = ap_inventory_load_config(session->root, NULL);
+    ApConfig *config = ap_config_load(session->root, NULL);
 
     return config ? config : ap_config_new();
 }
@@ -358,7 +359,7 @@ end_claims(const QemuApSession *session, gboolean locked)
 gboolean
 qemu_ap_session_prepare(const QemuApSession *session, GError **error)
 {
-    g_autoptr(ApConfig) config = ap_inventory_load_config(session->root, error);
+    g_autoptr(ApConfig) config = ap_config_load(session->root, error);
     gboolean ok;
 
     if (!config) {
@@ -413,7 +414,7 @@ add_view(const QemuApSession *session, GPtrArray *findings)
 gboolean
 qemu_ap_session_start(const QemuApSession *session, GError **error)
 {
-    g_autoptr(ApConfig) config = ap_inventory_load_config(session->root, error);
+    g_autoptr(ApConfig) config = ap_config_load(session->root, error);
     g_autoptr(GPtrArray) findings = NULL;
 
     if (!config) {

@@ -11,6 +11,7 @@
 #include "node_device/ap_log.h"
 #include "node_device/conflict/ap_conflict_change.h"
 #include "node_device/inventory/ap_claim.h"
+#include "node_device/inventory/ap_config_load.h"
 #include "node_device/txn/ap_txn.h"
 #include "util/ap_error.h"
 #include "util/ap_lock.h"
@@ -265,7 +266,7 @@ load_config(Session *session, gboolean must_be_good, GError **error)
 {
     g_autoptr(GError) local = NULL;
 
-    session->config = ap_inventory_load_config(session->root, &local);
+    session->config = ap_config_load(session->root, &local);
     if (session->config)
         return TRUE;
     if (must_be_good) {

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "node_device/doctor/ap_doctor_priv.h"
+#include "node_device/inventory/ap_config_load.h"
 #include "node_device/inventory/ap_problem.h"
 
 /* As the kernel's MAXSYMLINKS. */
@@ -59,7 +60,7 @@ load_inventory(const ApRoot *root, ApGuestsFunc guests, gpointer data)
 {
     GPtrArray *problems = ap_problem_list_new();
     GPtrArray *definitions = ap_defs_load(root, problems);
-    ApConfig *config = ap_inventory_load_config(root, NULL);
+    ApConfig *config = ap_config_load(root, NULL);
 
     return ap_inventory_new(ap_host_load(root), definitions, problems,
                             config ? config : ap_config_new(), guests, data);

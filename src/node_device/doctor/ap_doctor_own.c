@@ -6,6 +6,7 @@
 
 #include "conf/ap_mdevctl_json.h"
 #include "node_device/doctor/ap_doctor_priv.h"
+#include "node_device/inventory/ap_config_load.h"
 #include "node_device/inventory/ap_inventory.h"
 #include "node_device/txn/ap_txn.h"
 #include "util/ap_error.h"
@@ -47,7 +48,7 @@ void
 ap_doctor_check_configuration(ApDoctor *doctor)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(ApConfig) config = ap_inventory_load_config(doctor->root, &error);
+    g_autoptr(ApConfig) config = ap_config_load(doctor->root, &error);
     g_autofree char *message = NULL;
 
     if (config) {
@@ -221,7 +222,7 @@ read_process_stat(const ApDoctor *doctor, int pid)
 static void
 check_holder(ApDoctor *doctor, int owner, guint age_s)
 {
-    g_autoptr(ApConfig) config = ap_inventory_load_config(doctor->root, NULL);
+    g_autoptr(ApConfig) config = ap_config_load(doctor->root, NULL);
     g_autofree char *path = g_strdup_printf("/proc/%d/comm", owner);
     g_autofree char *comm = ap_root_read_line(doctor->root, path);
     g_autofree char *stat = read_process_stat(doctor, owner);

@@ -74,19 +74,6 @@ void
 ap_inventory_free(ApInventory *inventory);
 
 /**
- * ap_inventory_load_config:
- * @root: a root
- * @error: return location
- *
- * Errors: AP_ERROR_CONFIG, AP_ERROR_IO.
- *
- * Returns: (nullable): the configuration, the default one where there is no file; the caller
- *   frees it with ap_config_free().
- */
-ApConfig *
-ap_inventory_load_config(const ApRoot *root, GError **error);
-
-/**
  * ap_inventory_get_host:
  * @inventory: an inventory
  *
