@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "node_device/inventory/ap_config_load.h"
+#include "node_device/ap_session.h"
 #include "node_device/inventory/ap_problem.h"
 #include "node_device/sim/ap_sim.h"
 #include "out.h"
@@ -135,17 +135,12 @@ cmd_load_guests(GPtrArray *problems, gpointer data)
 ApInventory *
 cmd_load_inventory(const CmdContext *context, GError **error)
 {
-    ApConfig *config = ap_config_load(context->root, error);
+    g_autoptr(ApSession) session = ap_session_new(context->root, cmd_load_guests, context->root);
     ApInventory *inventory;
-    GPtrArray *problems;
-    GPtrArray *definitions;
 
-    if (!config)
+    if (!ap_session_load_config(session, error))
         return NULL;
-    problems = ap_problem_list_new();
-    definitions = ap_defs_load(context->root, problems);
-    inventory = ap_inventory_new(ap_host_load(context->root), definitions, problems, config,
-                                 cmd_load_guests, context->root);
+    inventory = ap_session_load_inventory(session, AP_SESSION_ALL);
     ap_inventory_get_guests(inventory);
     return inventory;
 }

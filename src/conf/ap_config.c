@@ -53,7 +53,7 @@ pool_free(gpointer data)
 ApConfig *
 ap_config_new(void)
 {
-    ApConfig *config = g_new0(ApConfig, 1);
+    ApConfig *config = g_rc_box_new0(ApConfig);
 
     config->lock_timeout_s = LOCK_TIMEOUT_DEFAULT_S;
     config->start_guests = TRUE;
@@ -64,14 +64,28 @@ ap_config_new(void)
 }
 
 
-void
-ap_config_free(ApConfig *config)
+static void
+config_clear(gpointer data)
 {
-    if (!config)
-        return;
+    ApConfig *config = data;
+
     g_ptr_array_unref(config->pools);
     g_ptr_array_unref(config->exceptions);
-    g_free(config);
+}
+
+
+ApConfig *
+ap_config_ref(ApConfig *config)
+{
+    return g_rc_box_acquire(config);
+}
+
+
+void
+ap_config_unref(ApConfig *config)
+{
+    if (config)
+        g_rc_box_release_full(config, config_clear);
 }
 
 

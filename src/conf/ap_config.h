@@ -44,7 +44,8 @@ typedef struct {
 /**
  * ap_config_new:
  *
- * Returns: the configuration without a file; the caller frees it with ap_config_free().
+ * Returns: the configuration without a file; the caller releases it with
+ *   ap_config_unref().
  */
 ApConfig *
 ap_config_new(void);
@@ -58,17 +59,27 @@ ap_config_new(void);
  *
  * Errors: AP_ERROR_CONFIG; the message names file, group and key.
  *
- * Returns: (nullable): the configuration; the caller frees it with ap_config_free().
+ * Returns: (nullable): the configuration; the caller releases it with
+ *   ap_config_unref().
  */
 ApConfig *
 ap_config_parse(const char *text, gsize length, const char *path, GError **error);
 
 /**
- * ap_config_free:
+ * ap_config_ref:
+ * @config: a configuration
+ *
+ * Returns: @config, held once more; the caller releases it with ap_config_unref().
+ */
+ApConfig *
+ap_config_ref(ApConfig *config);
+
+/**
+ * ap_config_unref:
  * @config: (nullable): a configuration
  */
 void
-ap_config_free(ApConfig *config);
+ap_config_unref(ApConfig *config);
 
 /**
  * ap_config_get_severity:
@@ -118,4 +129,4 @@ gboolean
 ap_config_allows(const ApConfig *config, const char *guest, const ApMatrix *matrix,
                  ApApqnSet *ret_denied, ApMask *ret_control);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApConfig, ap_config_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApConfig, ap_config_unref)

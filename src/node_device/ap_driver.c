@@ -8,12 +8,11 @@
 #include <unistd.h>
 
 #include "conf/ap_mdevctl_json.h"
+#include "node_device/ap_session.h"
 #include "node_device/conflict/ap_conflict_change.h"
-#include "node_device/inventory/ap_config_load.h"
 #include "node_device/txn/ap_leftovers.h"
 #include "node_device/txn/ap_txn.h"
 #include "util/ap_error.h"
-#include "util/ap_lock.h"
 
 struct _ApDriver {
     const ApRoot *root;
@@ -25,10 +24,9 @@ struct _ApDriver {
 /* A verb at work, the lock held. */
 typedef struct {
     ApDriver *driver;
-    char *lock;
+    ApSession *session;
     sigset_t signals; /* those that were blocked before */
     gboolean locked;
-    ApConfig *config;
     ApInventory *inventory;
     ApTxn *txn;
     ApOutcome outcome;
@@ -68,13 +66,12 @@ work_clear(Work *work)
 {
     g_clear_pointer(&work->txn, ap_txn_free);
     g_clear_pointer(&work->inventory, ap_inventory_free);
-    g_clear_pointer(&work->config, ap_config_free);
     ap_outcome_clear(&work->outcome);
     if (work->locked) {
-        ap_lock_release(work->lock, getpid());
+        ap_session_unlock(work->session);
         sigprocmask(SIG_SETMASK, &work->signals, NULL);
     }
-    g_clear_pointer(&work->lock, g_free);
+    g_clear_pointer(&work->session, ap_session_free);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Work, work_clear)
@@ -100,15 +97,13 @@ begin(Work *work, ApDriver *driver, gboolean needs_config, GError **error)
 {
     g_autoptr(GError) local = NULL;
 
-    *work = (Work){ .driver = driver, .lock = ap_root_join(driver->root, AP_LOCK_PATH) };
-    work->config = ap_config_load(driver->root, &local);
-    if (!work->config && needs_config) {
+    *work = (Work){ .driver = driver };
+    work->session = ap_session_new(driver->root, driver->guests, driver->data);
+    if (!ap_session_load_config(work->session, &local) && needs_config) {
         g_propagate_prefixed_error(error, g_steal_pointer(&local), "bad configuration: ");
         return FALSE;
     }
-    if (!work->config)
-        work->config = ap_config_new();
-    if (!ap_lock_take(work->lock, getpid(), work->config->lock_timeout_s * 1000, error))
+    if (!ap_session_lock(work->session, getpid(), error))
         return FALSE;
     block_signals(work);
     work->locked = TRUE;
@@ -133,13 +128,7 @@ begin_change(Work *work, ApDriver *driver, const char *verb, const char *uuid,
 static void
 load_inventory(Work *work)
 {
-    const ApRoot *root = work->driver->root;
-    GPtrArray *problems = ap_problem_list_new();
-    GPtrArray *definitions = ap_defs_load(root, problems);
-
-    work->inventory = ap_inventory_new(ap_host_load(root), definitions, problems,
-                                       g_steal_pointer(&work->config), work->driver->guests,
-                                       work->driver->data);
+    work->inventory = ap_session_load_inventory(work->session, AP_SESSION_ALL);
 }
 
 

@@ -7,7 +7,7 @@
 
 #include "node_device/inventory/ap_claim.h"
 #include "node_device/sim/ap_sim.h"
-#include "qemu/qemu_ap_session.h"
+#include "qemu/qemu_ap_hook_call.h"
 #include "util/ap_error.h"
 #include "util/ap_file.h"
 #include "util/ap_print.h"
@@ -20,7 +20,7 @@ typedef struct {
     const char *guest;
     const char *operation;
     const char *suboperation;
-} Call;
+} CommandLine;
 
 
 /* A hostdev without a usable UUID is AP too: nobody knows which matrix it takes. */
@@ -32,65 +32,76 @@ has_ap(const ApDomainDef *def)
 
 
 static gboolean
-is(const Call *call, const char *operation, const char *suboperation)
+is_operation(const CommandLine *line, const char *operation, const char *suboperation)
 {
-    return strcmp(call->operation, operation) == 0 &&
-           strcmp(call->suboperation, suboperation) == 0;
+    return strcmp(line->operation, operation) == 0 &&
+           strcmp(line->suboperation, suboperation) == 0;
 }
 
 
 /* Before QEMU runs a no is a no. */
 static gboolean
-may_refuse(const Call *call)
+may_refuse(const CommandLine *line)
 {
-    return is(call, "prepare", "begin") || is(call, "start", "begin");
+    return is_operation(line, "prepare", "begin") || is_operation(line, "start", "begin");
 }
 
 
 static gboolean
-run_session(const Call *call, const QemuApSession *session, GError **error)
+make_call(const CommandLine *line, const QemuApHookCall *call, GError **error)
 {
-    if (is(call, "prepare", "begin"))
-        return qemu_ap_session_prepare(session, error);
-    if (is(call, "start", "begin"))
-        return qemu_ap_session_start(session, error);
-    if (is(call, "started", "begin"))
-        qemu_ap_session_started(session);
-    else if (is(call, "reconnect", "begin") || is(call, "attach", "begin"))
-        qemu_ap_session_reconnect(session);
-    else if (is(call, "release", "end"))
-        qemu_ap_session_release(session);
+    if (is_operation(line, "prepare", "begin"))
+        return qemu_ap_hook_call_prepare(call, error);
+    if (is_operation(line, "start", "begin"))
+        return qemu_ap_hook_call_start(call, error);
+    if (is_operation(line, "started", "begin"))
+        qemu_ap_hook_call_started(call);
+    else if (is_operation(line, "reconnect", "begin") || is_operation(line, "attach", "begin"))
+        qemu_ap_hook_call_reconnect(call);
+    else if (is_operation(line, "release", "end"))
+        qemu_ap_hook_call_release(call);
     return TRUE;
 }
 
 
-static gboolean
-run_call(const Call *call, const ApDomainDef *def, GError **error)
+static GPtrArray *
+load_guests(GPtrArray *problems, gpointer data)
 {
-    g_autoptr(ApRoot) root = ap_root_new(call->root, error);
-    g_autofree char *uuid = root && !def ? ap_claims_find_guest(root, call->guest) : NULL;
-    const ApDomainDef unread = { .name = (char *)call->guest, .uuid = uuid };
+    return ap_guests_load(data, problems);
+}
+
+
+/* @def: NULL if it cannot be read. */
+static gboolean
+run_for_guest(const CommandLine *line, const ApDomainDef *def, GError **error)
+{
+    g_autoptr(ApRoot) root = ap_root_new(line->root, error);
+    g_autofree char *uuid = root && !def ? ap_claims_find_guest(root, line->guest) : NULL;
+    const ApDomainDef unread = { .name = (char *)line->guest, .uuid = uuid };
     g_autoptr(ApKernel) kernel = NULL;
-    QemuApSession session = { .root = root, .def = def ? def : &unread };
+    g_autoptr(ApSession) session = NULL;
+    QemuApHookCall call = { .root = root, .def = def ? def : &unread };
 
     if (!root)
         return FALSE;
-    session.daemon_pid = ap_process_find_daemon(root, getppid(), getsid(0));
-    if (call->is_sim || ap_root_is_host(root)) {
-        kernel = call->is_sim ? ap_sim_open(root, error) : ap_kernel_new(root, error);
+    call.daemon_pid = ap_process_find_daemon(root, getppid(), getsid(0));
+    if (line->is_sim || ap_root_is_host(root)) {
+        kernel = line->is_sim ? ap_sim_open(root, error) : ap_kernel_new(root, error);
         if (!kernel)
             return FALSE;
     }
-    session.kernel = kernel;
-    return run_session(call, &session, error);
+    session = ap_session_new(root, load_guests, root);
+    call.session = session;
+    call.kernel = kernel;
+    return make_call(line, &call, error);
 }
 
 
 /* What libvirt cannot take back any more never fails; what went wrong is said. */
 static int
-conclude(const Call *call, const GError *error)
+conclude(const CommandLine *line, const GError *error)
 {
-    gboolean refused = may_refuse(call);
+    gboolean refused = may_refuse(line);
 
     if (error)
         ap_print_error("%s%s\n", refused ? "" : "warning: ", error->message);
@@ -100,44 +111,44 @@ conclude(const Call *call, const GError *error)
 
 /* A guest whose XML cannot be read ends, too. */
 static int
-run_without_xml(const Call *call, const GError *why)
+run_without_xml(const CommandLine *line, const GError *why)
 {
     g_autoptr(GError) error = NULL;
-    int result = conclude(call, why);
+    int result = conclude(line, why);
 
-    if (!is(call, "release", "end") || run_call(call, NULL, &error))
+    if (!is_operation(line, "release", "end") || run_for_guest(line, NULL, &error))
         return result;
-    return conclude(call, error);
+    return conclude(line, error);
 }
 
 
 static int
-run(const Call *call, const char *text, gsize length)
+run_with_xml(const CommandLine *line, const char *text, gsize length)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(ApDomainDef) def = ap_domain_xml_parse(text, length, &error);
 
     if (!def)
-        return run_without_xml(call, error);
+        return run_without_xml(line, error);
     /* The matrix of one that ends may have been detached while it ran. */
-    if (!has_ap(def) && !is(call, "release", "end"))
+    if (!has_ap(def) && !is_operation(line, "release", "end"))
         return 0;
-    run_call(call, def, &error);
-    return conclude(call, error);
+    run_for_guest(line, def, &error);
+    return conclude(line, error);
 }
 
 
 int
 main(int argc, char **argv)
 {
-    Call call = { .root = "/" };
+    CommandLine line = { .root = "/" };
     g_autoptr(GByteArray) text = g_byte_array_new();
     g_autoptr(GError) error = NULL;
     int errnum;
 
     if (argc >= 7 && (strcmp(argv[1], "--root") == 0 || strcmp(argv[1], "--sim") == 0)) {
-        call.is_sim = strcmp(argv[1], "--sim") == 0;
-        call.root = argv[2];
+        line.is_sim = strcmp(argv[1], "--sim") == 0;
+        line.root = argv[2];
         argv += 2;
         argc -= 2;
     }
@@ -145,13 +156,13 @@ main(int argc, char **argv)
         ap_print_error("libvirt-ap-hook runs this program\n");
         return 2;
     }
-    call.guest = argv[1];
-    call.operation = argv[2];
-    call.suboperation = argv[3];
+    line.guest = argv[1];
+    line.operation = argv[2];
+    line.suboperation = argv[3];
     errnum = ap_file_read_all(STDIN_FILENO, AP_ROOT_XML_MAX, text);
     if (errnum == 0 && text->len > 0)
-        return run(&call, (const char *)text->data, text->len);
+        return run_with_xml(&line, (const char *)text->data, text->len);
     g_set_error(&error, AP_ERROR, AP_ERROR_IO, "cannot read the guest's XML: %s",
                 errnum ? strerror(errnum) : "it is empty");
-    return run_without_xml(&call, error);
+    return run_without_xml(&line, error);
 }

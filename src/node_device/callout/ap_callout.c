@@ -5,31 +5,25 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "conf/ap_mdevctl_json.h"
 #include "node_device/ap_log.h"
+#include "node_device/ap_session.h"
 #include "node_device/conflict/ap_conflict_change.h"
 #include "node_device/inventory/ap_claim.h"
-#include "node_device/inventory/ap_config_load.h"
 #include "node_device/txn/ap_txn.h"
 #include "util/ap_error.h"
-#include "util/ap_lock.h"
 #include "util/ap_print.h"
 #include "util/ap_program.h"
-
-/* How long anything but waiting for the lock may take, in seconds; SIGALRM then ends the judge,
- * which is a no. */
-#define WATCHDOG_S 60
 
 /* One call while it is judged. */
 typedef struct {
     const ApCalloutCall *call;
     ApRoot *root;
-    ApConfig *config;
+    ApSession *session;
     char *uuid;
     ApMdevDef *def; /* what mdevctl wants to write; NULL if it sent none */
-} Session;
+} Trial;
 
 
 static int
@@ -44,9 +38,9 @@ fail(const GError *error)
 static GPtrArray *
 load_guests(GPtrArray *problems, gpointer data)
 {
-    const Session *session = data;
+    const ApCalloutCall *call = data;
     char program[PATH_MAX];
-    const char *argv[] = { program, "--root", session->call->root, NULL };
+    const char *argv[] = { program, "--root", call->root, NULL };
     g_autofree char *output = NULL;
     int status;
 
@@ -59,54 +53,37 @@ load_guests(GPtrArray *problems, gpointer data)
 }
 
 
-/* Guests are read only where their names or states matter. A claim that cannot be read is a guest
- * that starts with a matrix that nobody knows. */
-static void
-find_hidden_claims(const Session *session, GPtrArray *problems)
-{
-    g_ptr_array_unref(ap_claims_load(session->root, problems));
-}
-
-
-/* Takes over @host. The last inventory is not freed: the callout ends with its only one, and taking
- * thousands of definitions apart again would take longer than judging them. */
+/* The last inventory is not freed: the callout ends with its only one, and taking thousands of
+ * definitions apart again would take longer than judging them. Guests are read only where their
+ * names or states matter; but a claim that cannot be read is a guest that starts with a matrix that
+ * nobody knows. */
 static ApInventory *
-make_inventory(Session *session, ApHost *host, gboolean definitions)
+load_inventory(Trial *trial, ApSessionParts parts)
 {
     static ApInventory *inventory;
-    GPtrArray *problems = ap_problem_list_new();
-    GPtrArray *defs = definitions ? ap_defs_load(session->root, problems) : NULL;
 
-    find_hidden_claims(session, problems);
     g_clear_pointer(&inventory, ap_inventory_free);
-    inventory = ap_inventory_new(host, defs, problems, g_steal_pointer(&session->config),
-                                 load_guests, session);
+    inventory = ap_session_load_inventory(trial->session, parts);
+    g_ptr_array_unref(ap_claims_load(trial->root, ap_inventory_get_problems(inventory)));
     return inventory;
-}
-
-
-static ApInventory *
-load_inventory(Session *session, gboolean definitions)
-{
-    return make_inventory(session, ap_host_load(session->root), definitions);
 }
 
 
 /* virsh shows standard error only of what fails, so a warning goes to the journal as well. */
 static void
-print_finding(const Session *session, const ApFinding *finding)
+print_finding(const Trial *trial, const ApFinding *finding)
 {
     g_autofree char *text = ap_finding_to_text(finding);
 
     ap_print_error("%s%s\n", finding->severity == AP_SEVERITY_WARN ? "warning: " : "", text);
-    if (finding->severity == AP_SEVERITY_WARN && ap_root_is_host(session->root))
+    if (finding->severity == AP_SEVERITY_WARN && ap_root_is_host(trial->root))
         ap_log_finding(finding);
 }
 
 
 /* Prints why it is refused, and only that; else what there is to be warned of. */
 static int
-conclude(const Session *session, const GPtrArray *findings)
+conclude(const Trial *trial, const GPtrArray *findings)
 {
     ApSeverity severity = ap_finding_list_severity(findings);
 
@@ -114,7 +91,7 @@ conclude(const Session *session, const GPtrArray *findings)
         const ApFinding *finding = findings->pdata[i];
 
         if (finding->severity == severity)
-            print_finding(session, finding);
+            print_finding(trial, finding);
     }
     return severity == AP_SEVERITY_REJECT ? 1 : 0;
 }
@@ -122,12 +99,12 @@ conclude(const Session *session, const GPtrArray *findings)
 
 /* Whether there is a definition, readable or not; what cannot be looked at is taken for one. */
 static gboolean
-is_defined(Session *session, ApInventory *inventory)
+is_defined(Trial *trial, ApInventory *inventory)
 {
-    g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", session->uuid, NULL);
-    const ApMdev *mdev = ap_inventory_find(inventory, session->uuid);
+    g_autofree char *path = g_strconcat(AP_DEFS_DIR "/", trial->uuid, NULL);
+    const ApMdev *mdev = ap_inventory_find(inventory, trial->uuid);
 
-    return (mdev && mdev->definition) || !ap_root_is_missing(session->root, path);
+    return (mdev && mdev->definition) || !ap_root_is_missing(trial->root, path);
 }
 
 
@@ -135,19 +112,19 @@ is_defined(Session *session, ApInventory *inventory)
  * second would overwrite what the first has written, under the lock, since. And it lets a modify
  * with a file make a definition where there is none. */
 static gboolean
-is_other_verb(Session *session, ApInventory *inventory)
+is_other_verb(Trial *trial, ApInventory *inventory)
 {
-    gboolean is_modify = strcmp(session->call->action, "modify") == 0;
+    gboolean is_modify = strcmp(trial->call->action, "modify") == 0;
 
-    if (is_modify == is_defined(session, inventory))
+    if (is_modify == is_defined(trial, inventory))
         return FALSE;
     if (is_modify)
         ap_print_error("mdev %s is not defined, so there is nothing to modify\n"
                        "  define it with `mdevctl define`\n",
-                       session->uuid);
+                       trial->uuid);
     else
         ap_print_error("mdev %s is defined already\n  change it with `mdevctl modify`\n",
-                       session->uuid);
+                       trial->uuid);
     return TRUE;
 }
 
@@ -155,79 +132,78 @@ is_other_verb(Session *session, ApInventory *inventory)
 /* mdevctl reads a definition by any spelling of its UUID, and writes it by one: there would be two
  * then. */
 static gboolean
-would_be_twice(Session *session)
+would_be_twice(Trial *trial)
 {
-    g_autofree char *usual = g_strconcat(AP_DEFS_DIR "/", session->uuid, NULL);
-    g_autofree char *path = ap_defs_find_path(session->root, session->uuid);
+    g_autofree char *usual = g_strconcat(AP_DEFS_DIR "/", trial->uuid, NULL);
+    g_autofree char *path = ap_defs_find_path(trial->root, trial->uuid);
 
     if (strcmp(path, usual) == 0)
         return FALSE;
     ap_print_error("the definition of mdev %s is in %s, and mdevctl would write a second one\n"
                    "  `mv -n %s %s`\n",
-                   session->uuid, path, path, usual);
+                   trial->uuid, path, path, usual);
     return TRUE;
 }
 
 
 static int
-judge_definition(Session *session)
+judge_definition(Trial *trial)
 {
-    gboolean is_modify = strcmp(session->call->action, "modify") == 0;
-    ApInventory *inventory = load_inventory(session, TRUE);
+    gboolean is_modify = strcmp(trial->call->action, "modify") == 0;
+    ApInventory *inventory = load_inventory(trial, AP_SESSION_ALL);
     g_autoptr(GPtrArray) findings = NULL;
 
-    if (is_other_verb(session, inventory) || (is_modify && would_be_twice(session)))
+    if (is_other_verb(trial, inventory) || (is_modify && would_be_twice(trial)))
         return 1;
-    findings = ap_change_check_definition(inventory, session->root, session->uuid, session->def,
+    findings = ap_change_check_definition(inventory, trial->root, trial->uuid, trial->def,
                                           is_modify);
-    return conclude(session, findings);
+    return conclude(trial, findings);
 }
 
 
 static int
-judge_start(Session *session)
+judge_start(Trial *trial)
 {
-    const ApCandidate candidate = { .uuid = session->uuid, .def = session->def };
-    ApInventory *inventory =
-        make_inventory(session, ap_host_load_without_mdevs(session->root), FALSE);
+    const ApCandidate candidate = { .uuid = trial->uuid, .def = trial->def };
+    ApInventory *inventory = load_inventory(trial, 0);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_START));
 
-    return conclude(session, findings);
+    return conclude(trial, findings);
 }
 
 
 static int
-judge_stop(Session *session)
+judge_stop(Trial *trial)
 {
-    const ApCandidate candidate = { .uuid = session->uuid, .active = TRUE };
-    ApInventory *inventory = load_inventory(session, FALSE);
+    const ApCandidate candidate = { .uuid = trial->uuid, .active = TRUE };
+    ApInventory *inventory = load_inventory(trial, AP_SESSION_MATRICES);
     g_autoptr(GPtrArray) findings =
         ap_conflict_check(inventory, &candidate, AP_PHASE_BIT(AP_PHASE_STOP));
 
-    return conclude(session, findings);
+    return conclude(trial, findings);
 }
 
 
 static int
-change_live(Session *session)
+change_live(Trial *trial)
 {
-    ApInventory *inventory = load_inventory(session, TRUE);
+    ApInventory *inventory = load_inventory(trial, AP_SESSION_ALL);
     g_autoptr(GPtrArray) findings =
-        ap_change_check_live(inventory, session->uuid, session->def);
+        ap_change_check_live(inventory, trial->uuid, trial->def);
     g_autoptr(GError) error = NULL;
-    g_autoptr(ApKernel) kernel = ap_kernel_new(session->root, &error);
+    g_autoptr(ApKernel) kernel = ap_kernel_new(trial->root, &error);
     ApMatrix matrix;
 
     if (!kernel)
         return fail(error);
-    if (conclude(session, findings) != 0)
+    if (conclude(trial, findings) != 0)
         return 1;
-    if (!ap_mdev_def_replay(session->def, NULL, NULL, &matrix, &error) ||
-        !ap_txn_change_live(session->root, kernel, session->uuid, &matrix, &error))
+    if (!ap_mdev_def_replay(trial->def, NULL, NULL, &matrix, &error) ||
+        !ap_txn_change_live(trial->root, kernel, trial->uuid, &matrix, &error))
         return fail(error);
     /* No post event follows a live change. */
-    ap_lock_release(AP_LOCK_PATH, session->call->owner);
+    ap_session_unlock(trial->session);
     return 0;
 }
 
@@ -235,12 +211,12 @@ change_live(Session *session)
 /* If the mdev is going away there is nothing to say; an error would fail `mdevctl list`, and with
  * it libvirt's whole list of mdevs. */
 static int
-print_attributes(Session *session)
+print_attributes(Trial *trial)
 {
     gboolean has_ap_config;
     ApMatrix matrix;
 
-    if (ap_host_read_matrix(session->root, session->uuid, &matrix, &has_ap_config, NULL)) {
+    if (ap_host_read_matrix(trial->root, trial->uuid, &matrix, &has_ap_config, NULL)) {
         g_autofree char *text = ap_mdevctl_json_format_attrs(&matrix);
 
         ap_print("%s\n", text);
@@ -250,62 +226,57 @@ print_attributes(Session *session)
 
 
 static gboolean
-take_lock(Session *session, GError **error)
+take_lock(Trial *trial, GError **error)
 {
-    if (!ap_root_is_host(session->root))
-        return TRUE;
-    alarm(WATCHDOG_S + session->config->lock_timeout_s);
-    return ap_lock_take(AP_LOCK_PATH, session->call->owner, session->config->lock_timeout_s * 1000,
-                        error);
+    return !ap_root_is_host(trial->root) ||
+           ap_session_lock(trial->session, trial->call->owner, error);
 }
 
 
 /* What may not fail because of a broken configuration goes by the default one. */
 static gboolean
-load_config(Session *session, gboolean must_be_good, GError **error)
+load_config(Trial *trial, gboolean must_be_good, GError **error)
 {
     g_autoptr(GError) local = NULL;
 
-    session->config = ap_config_load(session->root, &local);
-    if (session->config)
+    if (ap_session_load_config(trial->session, &local))
         return TRUE;
     if (must_be_good) {
         g_propagate_prefixed_error(error, g_steal_pointer(&local), "bad configuration: ");
         return FALSE;
     }
     ap_print_error("warning: bad configuration: %s\n", local->message);
-    session->config = ap_config_new();
     return TRUE;
 }
 
 
 static int
-judge_change(Session *session)
+judge_change(Trial *trial)
 {
-    const char *action = session->call->action;
-    gboolean live = strcmp(session->call->event, "live") == 0;
+    const char *action = trial->call->action;
+    gboolean live = strcmp(trial->call->event, "live") == 0;
     gboolean modify = strcmp(action, "modify") == 0 && !live;
     gboolean harmless =
         strcmp(action, "stop") == 0 || strcmp(action, "undefine") == 0 ||
         (modify &&
-         ap_change_only_becomes_manual(session->root, session->uuid, session->def));
+         ap_change_only_becomes_manual(trial->root, trial->uuid, trial->def));
     g_autoptr(GError) error = NULL;
 
-    if (!load_config(session, !harmless, &error) || !take_lock(session, &error) ||
-        !ap_txn_check_closed(session->root, &error))
+    if (!load_config(trial, !harmless, &error) || !take_lock(trial, &error) ||
+        !ap_txn_check_closed(trial->root, &error))
         return fail(error);
     if (live)
-        return change_live(session);
+        return change_live(trial);
     if (strcmp(action, "stop") == 0)
-        return judge_stop(session);
+        return judge_stop(trial);
     if (harmless)
         return 0;
     /* An action that no mdevctl has yet; the front refuses it before. */
-    if (!session->def) {
+    if (!trial->def) {
         ap_print_error("unknown action\n");
         return 1;
     }
-    return strcmp(action, "start") == 0 ? judge_start(session) : judge_definition(session);
+    return strcmp(action, "start") == 0 ? judge_start(trial) : judge_definition(trial);
 }
 
 
@@ -318,12 +289,12 @@ needs_definition(const ApCalloutCall *call)
 
 
 static gboolean
-open_session(Session *session, GError **error)
+open_trial(Trial *trial, GError **error)
 {
-    const ApCalloutCall *call = session->call;
+    const ApCalloutCall *call = trial->call;
 
-    session->uuid = ap_uuid_normalize(call->uuid);
-    if (!session->uuid) {
+    trial->uuid = ap_uuid_normalize(call->uuid);
+    if (!trial->uuid) {
         g_autofree char *printable = ap_text_printable(call->uuid);
 
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "'%s' is not a UUID", printable);
@@ -337,16 +308,18 @@ open_session(Session *session, GError **error)
                     "the parent of an AP matrix is '" AP_MDEV_PARENT "', not '%s'", printable);
         return FALSE;
     }
-    session->root = ap_root_new(call->root, error);
-    if (!session->root)
+    trial->root = ap_root_new(call->root, error);
+    if (!trial->root)
         return FALSE;
+    trial->session = ap_session_new(trial->root, load_guests, (gpointer)call);
+    ap_session_watch(trial->session);
     if (!needs_definition(call))
         return TRUE;
-    session->def = ap_mdevctl_json_parse(call->input, call->input_length, error);
-    if (!session->def)
+    trial->def = ap_mdevctl_json_parse(call->input, call->input_length, error);
+    if (!trial->def)
         return FALSE;
-    if (strcmp(session->def->type, AP_MDEV_TYPE) != 0) {
-        g_autofree char *printable = ap_text_printable(session->def->type);
+    if (strcmp(trial->def->type, AP_MDEV_TYPE) != 0) {
+        g_autofree char *printable = ap_text_printable(trial->def->type);
 
         g_set_error(error, AP_ERROR, AP_ERROR_JSON, "'mdev_type' is '%s': wanted " AP_MDEV_TYPE,
                     printable);
@@ -357,29 +330,28 @@ open_session(Session *session, GError **error)
 
 
 static void
-close_session(Session *session)
+close_trial(Trial *trial)
 {
-    g_clear_pointer(&session->def, ap_mdev_def_free);
-    g_clear_pointer(&session->config, ap_config_free);
-    g_clear_pointer(&session->root, ap_root_free);
-    g_clear_pointer(&session->uuid, g_free);
+    g_clear_pointer(&trial->def, ap_mdev_def_free);
+    g_clear_pointer(&trial->session, ap_session_free);
+    g_clear_pointer(&trial->root, ap_root_free);
+    g_clear_pointer(&trial->uuid, g_free);
 }
 
 
 int
 ap_callout_judge(const ApCalloutCall *call)
 {
-    Session session = { .call = call };
+    Trial trial = { .call = call };
     g_autoptr(GError) error = NULL;
     int result;
 
-    alarm(WATCHDOG_S);
-    if (!open_session(&session, &error))
+    if (!open_trial(&trial, &error))
         result = fail(error);
     else if (strcmp(call->event, "get") == 0)
-        result = print_attributes(&session);
+        result = print_attributes(&trial);
     else
-        result = judge_change(&session);
-    close_session(&session);
+        result = judge_change(&trial);
+    close_trial(&trial);
     return result;
 }

@@ -4,8 +4,8 @@
 
 #include <stdarg.h>
 
+#include "node_device/ap_session.h"
 #include "node_device/doctor/ap_doctor_priv.h"
-#include "node_device/inventory/ap_config_load.h"
 #include "node_device/inventory/ap_problem.h"
 
 /* As the kernel's MAXSYMLINKS. */
@@ -55,15 +55,14 @@ diagnosis_free(gpointer data)
 }
 
 
+/* A broken configuration is one of the checks. */
 static ApInventory *
 load_inventory(const ApRoot *root, ApGuestsFunc guests, gpointer data)
 {
-    GPtrArray *problems = ap_problem_list_new();
-    GPtrArray *definitions = ap_defs_load(root, problems);
-    ApConfig *config = ap_config_load(root, NULL);
+    g_autoptr(ApSession) session = ap_session_new(root, guests, data);
 
-    return ap_inventory_new(ap_host_load(root), definitions, problems,
-                            config ? config : ap_config_new(), guests, data);
+    ap_session_load_config(session, NULL);
+    return ap_session_load_inventory(session, AP_SESSION_ALL);
 }
 
 

@@ -13,7 +13,7 @@
  * Errors: AP_ERROR_CONFIG, AP_ERROR_IO.
  *
  * Returns: (nullable): the configuration, the default one where there is no file; the caller
- *   frees it with ap_config_free().
+ *   releases it with ap_config_unref().
  */
 ApConfig *
 ap_config_load(const ApRoot *root, GError **error);

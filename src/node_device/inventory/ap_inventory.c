@@ -193,7 +193,7 @@ ap_inventory_free(ApInventory *inventory)
     g_ptr_array_unref(inventory->problems);
     ap_next_boot_free(inventory->next_boot);
     ap_host_free(inventory->host);
-    ap_config_free(inventory->config);
+    ap_config_unref(inventory->config);
     g_hash_table_unref(inventory->guests_of);
     g_clear_pointer(&inventory->last_guests, g_hash_table_unref);
     g_clear_pointer(&inventory->needs, g_ptr_array_unref);

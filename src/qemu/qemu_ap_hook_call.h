@@ -4,11 +4,13 @@
 #pragma once
 
 #include "conf/ap_domain_xml.h"
+#include "node_device/ap_session.h"
 #include "node_device/txn/ap_kernel.h"
 
 /**
- * QemuApSession:
+ * QemuApHookCall:
  * @root: the root
+ * @session: a session of that root
  * @kernel: (nullable): its kernel; NULL: only judge, write nothing
  * @def: the guest, as libvirt describes it to the hook
  * @daemon_pid: process id of libvirt's daemon
@@ -17,14 +19,15 @@
  */
 typedef struct {
     const ApRoot *root;
+    ApSession *session;
     ApKernel *kernel;
     const ApDomainDef *def;
     int daemon_pid;
-} QemuApSession;
+} QemuApHookCall;
 
 /**
- * qemu_ap_session_prepare:
- * @session: the call
+ * qemu_ap_hook_call_prepare:
+ * @call: the call
  * @error: return location
  *
  * The guest is about to start, and libvirt has not looked for its mdev yet. Under the lock: claims
@@ -37,11 +40,11 @@ typedef struct {
  * Returns: whether the guest may start.
  */
 gboolean
-qemu_ap_session_prepare(const QemuApSession *session, GError **error);
+qemu_ap_hook_call_prepare(const QemuApHookCall *call, GError **error);
 
 /**
- * qemu_ap_session_start:
- * @session: the call
+ * qemu_ap_hook_call_start:
+ * @call: the call
  * @error: return location
  *
  * QEMU is about to run: judges the CPU, which libvirt has expanded by now.
@@ -51,32 +54,32 @@ qemu_ap_session_prepare(const QemuApSession *session, GError **error);
  * Returns: whether it may.
  */
 gboolean
-qemu_ap_session_start(const QemuApSession *session, GError **error);
+qemu_ap_hook_call_start(const QemuApHookCall *call, GError **error);
 
 /**
- * qemu_ap_session_started:
- * @session: the call
+ * qemu_ap_hook_call_started:
+ * @call: the call
  *
  * The guest runs: notes it as the last guest of its queues.
  */
 void
-qemu_ap_session_started(const QemuApSession *session);
+qemu_ap_hook_call_started(const QemuApHookCall *call);
 
 /**
- * qemu_ap_session_reconnect:
- * @session: the call
+ * qemu_ap_hook_call_reconnect:
+ * @call: the call
  *
  * Another daemon takes over a running guest: its claims become that daemon's.
  */
 void
-qemu_ap_session_reconnect(const QemuApSession *session);
+qemu_ap_hook_call_reconnect(const QemuApHookCall *call);
 
 /**
- * qemu_ap_session_release:
- * @session: the call
+ * qemu_ap_hook_call_release:
+ * @call: the call
  *
  * The guest has ended, or did not start: drops its claims, and removes what was brought up for
  * them, unless it starts at boot or somebody else has it.
  */
 void
-qemu_ap_session_release(const QemuApSession *session);
+qemu_ap_hook_call_release(const QemuApHookCall *call);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What libvirt's qemu hook does for a guest with AP. */
-#include "qemu/qemu_ap_session.h"
+#include "qemu/qemu_ap_hook_call.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,85 +9,45 @@
 #include "conf/ap_nodedev_xml.h"
 #include "node_device/ap_log.h"
 #include "node_device/inventory/ap_claim.h"
-#include "node_device/inventory/ap_config_load.h"
 #include "node_device/inventory/ap_last_guests.h"
 #include "node_device/inventory/ap_problem.h"
 #include "node_device/txn/ap_leftovers.h"
 #include "node_device/txn/ap_txn.h"
 #include "qemu/qemu_ap_guest.h"
 #include "util/ap_error.h"
-#include "util/ap_lock.h"
 #include "util/ap_print.h"
 
-/* How long anything but waiting for the lock may take, in seconds; SIGALRM then ends the hook,
- * which is a no. Removing an mdev may take AP_KERNEL_REMOVE_TIMEOUT_MS. */
-#define WATCHDOG_S 60
-
-
-static GPtrArray *
-load_guests(GPtrArray *problems, gpointer data)
-{
-    const QemuApSession *session = data;
-
-    return ap_guests_load(session->root, problems);
-}
-
-
-/* Takes over @config. */
 static ApInventory *
-load_inventory(const QemuApSession *session, ApConfig *config)
+load_inventory(const QemuApHookCall *call)
 {
-    GPtrArray *problems = ap_problem_list_new();
-    GPtrArray *definitions = ap_defs_load(session->root, problems);
-
-    return ap_inventory_new(ap_host_load(session->root), definitions, problems, config,
-                            load_guests, (gpointer)session);
-}
-
-
-static char *
-get_lock_path(const QemuApSession *session)
-{
-    return g_build_filename(ap_root_get_path(session->root), AP_LOCK_PATH, NULL);
+    return ap_session_load_inventory(call->session, AP_SESSION_ALL);
 }
 
 
 static gboolean
-take_lock(const QemuApSession *session, guint timeout_s, GError **error)
+load_config(const QemuApHookCall *call, GError **error)
 {
-    g_autofree char *path = get_lock_path(session);
+    if (ap_session_load_config(call->session, error))
+        return TRUE;
+    g_prefix_error(error, "bad configuration: ");
+    return FALSE;
+}
 
-    alarm(WATCHDOG_S + timeout_s);
-    return !session->kernel || ap_lock_take(path, getpid(), timeout_s * 1000, error);
+
+static gboolean
+take_lock(const QemuApHookCall *call, GError **error)
+{
+    ap_session_watch(call->session);
+    return !call->kernel || ap_session_lock(call->session, getpid(), error);
 }
 
 
 static void
-release_lock(const QemuApSession *session)
-{
-    g_autofree char *path = get_lock_path(session);
-
-    if (session->kernel)
-        ap_lock_release(path, getpid());
-}
-
-
-/* The configuration for what may not fail because of it. */
-static ApConfig *
-load_config_or_default(const QemuApSession *session)
-{
-    ApConfig *config = ap_config_load(session->root, NULL);
-
-    return config ? config : ap_config_new();
-}
-
-
-static void
-warn(const QemuApSession *session, const char *mdev, const char *message)
+warn(const QemuApHookCall *call, const char *mdev, const char *message)
 {
     ap_print_error("warning: %s\n", message);
-    if (ap_root_is_host(session->root))
-        ap_log_warning(session->def->name, mdev, message);
+    if (ap_root_is_host(call->root))
+        ap_log_warning(call->def->name, mdev, message);
 }
 
 
@@ -116,7 +76,7 @@ set_refusal(GPtrArray *findings, GError **error)
 
 /* Tells the warnings; FALSE if something is refused. */
 static gboolean
-conclude(const QemuApSession *session, GPtrArray *findings, GError **error)
+conclude(const QemuApHookCall *call, GPtrArray *findings, GError **error)
 {
     if (ap_finding_list_severity(findings) == AP_SEVERITY_REJECT) {
         set_refusal(findings, error);
@@ -127,7 +87,7 @@ conclude(const QemuApSession *session, GPtrArray *findings, GError **error)
         g_autofree char *text = ap_finding_to_text(finding);
 
         ap_print_error("warning: %s\n", text);
-        if (ap_root_is_host(session->root))
+        if (ap_root_is_host(call->root))
             ap_log_finding(finding);
     }
     return TRUE;
@@ -135,26 +95,26 @@ conclude(const QemuApSession *session, GPtrArray *findings, GError **error)
 
 
 static gboolean
-write_claim(const QemuApSession *session, const char *mdev, gboolean brought_up, gboolean running,
+write_claim(const QemuApHookCall *call, const char *mdev, gboolean brought_up, gboolean running,
             GError **error)
 {
-    g_autoptr(ApClaim) claim = ap_claim_new(session->root, session->def->name, session->def->uuid,
-                                            mdev, session->daemon_pid);
+    g_autoptr(ApClaim) claim = ap_claim_new(call->root, call->def->name, call->def->uuid,
+                                            mdev, call->daemon_pid);
 
     claim->brought_up = brought_up;
     claim->running = running;
-    return !session->kernel || ap_claim_write(claim, session->root, error);
+    return !call->kernel || ap_claim_write(claim, call->root, error);
 }
 
 
 /* What an earlier claim of this guest brought up, and nobody took down, is still to be. */
 static gboolean
-was_brought_up(const QemuApSession *session, GPtrArray *claims, const char *mdev)
+was_brought_up(const QemuApHookCall *call, GPtrArray *claims, const char *mdev)
 {
     for (guint i = 0; i < claims->len; i++) {
         const ApClaim *claim = claims->pdata[i];
 
-        if (claim->brought_up && g_strcmp0(claim->guest_uuid, session->def->uuid) == 0 &&
+        if (claim->brought_up && g_strcmp0(claim->guest_uuid, call->def->uuid) == 0 &&
             strcmp(claim->mdev, mdev) == 0)
             return TRUE;
     }
@@ -164,31 +124,31 @@ was_brought_up(const QemuApSession *session, GPtrArray *claims, const char *mdev
 
 /* Of an earlier run: the new claim says the same, and more. */
 static void
-remove_ended_claim(const QemuApSession *session, GPtrArray *claims, const char *mdev)
+remove_ended_claim(const QemuApHookCall *call, GPtrArray *claims, const char *mdev)
 {
     for (guint i = 0; i < claims->len; i++) {
         const ApClaim *claim = claims->pdata[i];
 
-        if (claim->ended && g_strcmp0(claim->guest_uuid, session->def->uuid) == 0 &&
+        if (claim->ended && g_strcmp0(claim->guest_uuid, call->def->uuid) == 0 &&
             strcmp(claim->mdev, mdev) == 0)
-            ap_claim_remove(claim, session->root);
+            ap_claim_remove(claim, call->root);
     }
 }
 
 
 static gboolean
-write_claims(const QemuApSession *session, gboolean running, GError **error)
+write_claims(const QemuApHookCall *call, gboolean running, GError **error)
 {
     g_autoptr(GPtrArray) problems = ap_problem_list_new();
-    g_autoptr(GPtrArray) claims = ap_claims_load(session->root, problems);
+    g_autoptr(GPtrArray) claims = ap_claims_load(call->root, problems);
 
-    for (guint i = 0; i < session->def->mdevs->len; i++) {
-        const char *mdev = session->def->mdevs->pdata[i];
+    for (guint i = 0; i < call->def->mdevs->len; i++) {
+        const char *mdev = call->def->mdevs->pdata[i];
 
-        if (!write_claim(session, mdev, was_brought_up(session, claims, mdev), running, error))
+        if (!write_claim(call, mdev, was_brought_up(call, claims, mdev), running, error))
             return FALSE;
-        if (session->kernel)
-            remove_ended_claim(session, claims, mdev);
+        if (call->kernel)
+            remove_ended_claim(call, claims, mdev);
     }
     return TRUE;
 }
@@ -207,15 +167,15 @@ make_steps(const ApDomainDef *def)
 
 /* Who asked takes down what is half made. */
 static gboolean
-create_mdev(const QemuApSession *session, const char *uuid, const ApMdevDef *steps,
+create_mdev(const QemuApHookCall *call, const char *uuid, const ApMdevDef *steps,
             GError **error)
 {
-    if (ap_kernel_create_mdev(session->kernel, uuid, error) != 0)
+    if (ap_kernel_create_mdev(call->kernel, uuid, error) != 0)
         return FALSE;
     for (guint i = 0; i < steps->attrs->len; i++) {
         const ApMdevAttr *attr = steps->attrs->pdata[i];
 
-        if (ap_kernel_write_attr(session->kernel, uuid, attr->name, attr->value, error) != 0)
+        if (ap_kernel_write_attr(call->kernel, uuid, attr->name, attr->value, error) != 0)
             return FALSE;
     }
     return TRUE;
@@ -225,12 +185,12 @@ create_mdev(const QemuApSession *session, const char *uuid, const ApMdevDef *ste
 /* An mdev that an earlier start half made, or made of a definition that has changed since, and that
  * could not be removed. */
 static gboolean
-check_leftover(const QemuApSession *session, const ApMdev *mdev, GError **error)
+check_leftover(const QemuApHookCall *call, const ApMdev *mdev, GError **error)
 {
     g_autoptr(GPtrArray) problems = ap_problem_list_new();
-    g_autoptr(GPtrArray) claims = ap_claims_load(session->root, problems);
+    g_autoptr(GPtrArray) claims = ap_claims_load(call->root, problems);
 
-    if (!mdev->definition || !was_brought_up(session, claims, mdev->uuid) ||
+    if (!mdev->definition || !was_brought_up(call, claims, mdev->uuid) ||
         ap_matrix_equal(&mdev->live, &mdev->definition->matrix))
         return TRUE;
     g_set_error(error, AP_ERROR, AP_ERROR_REFUSED,
@@ -244,7 +204,7 @@ check_leftover(const QemuApSession *session, const ApMdev *mdev, GError **error)
 /* The claim says so before it is done: what a hook that dies in between has made is found and
  * removed by the release that libvirt calls then. */
 static gboolean
-bring_up(const QemuApSession *session, ApInventory *inventory, const char *uuid,
+bring_up(const QemuApHookCall *call, ApInventory *inventory, const char *uuid,
          gboolean *changed, GError **error)
 {
     const ApMdev *mdev = ap_inventory_find(inventory, uuid);
@@ -252,7 +212,7 @@ bring_up(const QemuApSession *session, ApInventory *inventory, const char *uuid,
     const ApMdevDef *steps;
 
     if (mdev && mdev->active)
-        return check_leftover(session, mdev, error);
+        return check_leftover(call, mdev, error);
     if (!ap_inventory_get_config(inventory)->start_guests) {
         g_autofree char *device = ap_nodedev_name(uuid);
 
@@ -262,12 +222,12 @@ bring_up(const QemuApSession *session, ApInventory *inventory, const char *uuid,
         return FALSE;
     }
     /* What the guest brings is what libvirt says now, not what its definition once said. */
-    own = mdev && !mdev->brought_by ? NULL : make_steps(session->def);
+    own = mdev && !mdev->brought_by ? NULL : make_steps(call->def);
     steps = own ? own : mdev->definition->def;
-    if (!session->kernel)
+    if (!call->kernel)
         return TRUE;
-    if (!write_claim(session, uuid, TRUE, FALSE, error) ||
-        !create_mdev(session, uuid, steps, error))
+    if (!write_claim(call, uuid, TRUE, FALSE, error) ||
+        !create_mdev(call, uuid, steps, error))
         return FALSE;
     *changed = TRUE;
     return TRUE;
@@ -290,97 +250,94 @@ judge(ApInventory *inventory, const ApDomainDef *def)
 }
 
 
-/* Judges, brings up, and judges what the guest will see then. Takes over @config. */
+/* Judges, brings up, and judges what the guest will see then. */
 static gboolean
-judge_and_bring_up(const QemuApSession *session, ApConfig *config, GError **error)
+judge_and_bring_up(const QemuApHookCall *call, GError **error)
 {
-    g_autoptr(ApInventory) before = load_inventory(session, config);
+    g_autoptr(ApInventory) before = load_inventory(call);
     g_autoptr(ApInventory) after = NULL;
-    g_autoptr(GPtrArray) findings = judge(before, session->def);
+    g_autoptr(GPtrArray) findings = judge(before, call->def);
     g_autoptr(GPtrArray) seen = NULL;
     gboolean changed = FALSE;
 
     if (ap_finding_list_severity(findings) == AP_SEVERITY_REJECT)
-        return conclude(session, findings, error);
-    for (guint i = 0; i < session->def->mdevs->len; i++) {
-        if (!bring_up(session, before, session->def->mdevs->pdata[i], &changed, error))
+        return conclude(call, findings, error);
+    for (guint i = 0; i < call->def->mdevs->len; i++) {
+        if (!bring_up(call, before, call->def->mdevs->pdata[i], &changed, error))
             return FALSE;
     }
     if (!changed)
-        return conclude(session, findings, error);
-    after = load_inventory(session, load_config_or_default(session));
-    seen = judge(after, session->def);
-    return conclude(session, seen, error);
+        return conclude(call, findings, error);
+    after = load_inventory(call);
+    seen = judge(after, call->def);
+    return conclude(call, seen, error);
 }
 
 
 static ApInventory *
 load_for_leftovers(gpointer data)
 {
-    return load_inventory(data, load_config_or_default(data));
+    return load_inventory(data);
 }
 
 
 /* Takes down what was brought up for guests that have ended, also what could not be taken down
  * before. The lock is held. */
 static void
-remove_leftovers(const QemuApSession *session)
+remove_leftovers(const QemuApHookCall *call)
 {
     const ApLeftovers leftovers = {
-        .root = session->root,
-        .kernel = session->kernel,
-        .ended = session->def->uuid,
+        .root = call->root,
+        .kernel = call->kernel,
+        .ended = call->def->uuid,
         .load = load_for_leftovers,
-        .data = (gpointer)session,
+        .data = (gpointer)call,
     };
     g_autoptr(GPtrArray) removed = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) failed = g_ptr_array_new_with_free_func(g_free);
 
     ap_leftovers_remove(&leftovers, removed, failed);
     for (guint i = 0; i < failed->len; i++)
-        warn(session, NULL, failed->pdata[i]);
+        warn(call, NULL, failed->pdata[i]);
 }
 
 
 /* A claim is this guest's by its UUID: another guest may have had its name. It stays, marked, until
  * what it brought up is gone. */
 static void
-end_claims(const QemuApSession *session, gboolean locked)
+end_claims(const QemuApHookCall *call, gboolean locked)
 {
     g_autoptr(GError) error = NULL;
 
-    if (!ap_claims_end(session->root, session->def->uuid, &error))
-        warn(session, NULL, error->message);
+    if (!ap_claims_end(call->root, call->def->uuid, &error))
+        warn(call, NULL, error->message);
     if (locked)
-        remove_leftovers(session);
+        remove_leftovers(call);
 }
 
 
 gboolean
-qemu_ap_session_prepare(const QemuApSession *session, GError **error)
+qemu_ap_hook_call_prepare(const QemuApHookCall *call, GError **error)
 {
-    g_autoptr(ApConfig) config = ap_config_load(session->root, error);
     gboolean ok;
 
-    if (!config) {
-        g_prefix_error(error, "bad configuration: ");
+    if (!load_config(call, error))
         return FALSE;
-    }
-    if (!session->def->uuid) {
+    if (!call->def->uuid) {
         g_set_error(error, AP_ERROR, AP_ERROR_REFUSED, "the guest has no UUID");
         return FALSE;
     }
-    if (!take_lock(session, config->lock_timeout_s, error))
+    if (!take_lock(call, error))
         return FALSE;
     /* Claims that this guest has before it starts are of a start that nobody ended, as hook and
      * daemon died: the matrix may be half made. Those of others can be late, too. */
-    if (session->kernel)
-        end_claims(session, TRUE);
-    ok = ap_txn_check_closed(session->root, error) && write_claims(session, FALSE, error) &&
-         judge_and_bring_up(session, g_steal_pointer(&config), error);
-    if (!ok && session->kernel)
-        end_claims(session, TRUE);
-    release_lock(session);
+    if (call->kernel)
+        end_claims(call, TRUE);
+    ok = ap_txn_check_closed(call->root, error) && write_claims(call, FALSE, error) &&
+         judge_and_bring_up(call, error);
+    if (!ok && call->kernel)
+        end_claims(call, TRUE);
+    ap_session_unlock(call->session);
     return ok;
 }
 
@@ -388,15 +345,15 @@ qemu_ap_session_prepare(const QemuApSession *session, GError **error)
 /* What the guest's CPU hides, of which libvirt has made up its mind by now. All else of the matrix
  * was judged when it was prepared. */
 static void
-add_view(const QemuApSession *session, GPtrArray *findings)
+add_view(const QemuApHookCall *call, GPtrArray *findings)
 {
     g_autoptr(ApInventory) inventory = NULL;
     g_autoptr(GPtrArray) all = NULL;
 
-    if (ap_domain_def_get_view(session->def) == 0)
+    if (ap_domain_def_get_view(call->def) == 0)
         return;
-    inventory = load_inventory(session, load_config_or_default(session));
-    all = qemu_ap_guest_check_start(inventory, session->def, AP_PHASE_BIT(AP_PHASE_GUEST));
+    inventory = load_inventory(call);
+    all = qemu_ap_guest_check_start(inventory, call->def, AP_PHASE_BIT(AP_PHASE_GUEST));
     while (all->len > 0) {
         ApFinding *finding = all->pdata[all->len - 1];
         gboolean is_view =
@@ -412,36 +369,33 @@ add_view(const QemuApSession *session, GPtrArray *findings)
 
 
 gboolean
-qemu_ap_session_start(const QemuApSession *session, GError **error)
+qemu_ap_hook_call_start(const QemuApHookCall *call, GError **error)
 {
-    g_autoptr(ApConfig) config = ap_config_load(session->root, error);
     g_autoptr(GPtrArray) findings = NULL;
 
-    if (!config) {
-        g_prefix_error(error, "bad configuration: ");
+    if (!load_config(call, error))
         return FALSE;
-    }
-    findings = qemu_ap_guest_check_taken(session->def, config);
-    add_view(session, findings);
-    return conclude(session, findings, error);
+    findings = qemu_ap_guest_check_taken(call->def, ap_session_get_config(call->session));
+    add_view(call, findings);
+    return conclude(call, findings, error);
 }
 
 
 void
-qemu_ap_session_reconnect(const QemuApSession *session)
+qemu_ap_hook_call_reconnect(const QemuApHookCall *call)
 {
     g_autoptr(GError) error = NULL;
 
-    if (!session->kernel || !session->def->uuid)
+    if (!call->kernel || !call->def->uuid)
         return;
-    if (!write_claims(session, TRUE, &error))
-        warn(session, NULL, error->message);
+    if (!write_claims(call, TRUE, &error))
+        warn(call, NULL, error->message);
 }
 
 
 /* The queues of a guest that runs: what its mdev holds, or what it was defined to hold. */
 static gboolean
-find_matrix(const QemuApSession *session, ApHost *host, const char *uuid, ApMatrix *ret_matrix,
+find_matrix(const QemuApHookCall *call, ApHost *host, const char *uuid, ApMatrix *ret_matrix,
             GError **error)
 {
     const ApActiveMdev *mdev = ap_host_find_mdev(host, uuid);
@@ -453,10 +407,10 @@ find_matrix(const QemuApSession *session, ApHost *host, const char *uuid, ApMatr
         *ret_matrix = mdev->matrix;
         return TRUE;
     }
-    if (ap_host_read_matrix(session->root, uuid, ret_matrix, &has_ap_config, &local))
+    if (ap_host_read_matrix(call->root, uuid, ret_matrix, &has_ap_config, &local))
         return TRUE;
     if (!g_error_matches(local, AP_ERROR, AP_ERROR_NOT_FOUND))
-        definition = ap_defs_read(session->root, uuid, NULL);
+        definition = ap_defs_read(call->root, uuid, NULL);
     if (!definition) {
         g_propagate_error(error, g_steal_pointer(&local));
         return FALSE;
@@ -467,57 +421,57 @@ find_matrix(const QemuApSession *session, ApHost *host, const char *uuid, ApMatr
 
 
 static void
-note_last_guest(const QemuApSession *session, ApHost *host, const char *uuid)
+note_last_guest(const QemuApHookCall *call, ApHost *host, const char *uuid)
 {
     g_autoptr(GError) error = NULL;
     ApMatrix matrix;
 
-    if (!find_matrix(session, host, uuid, &matrix, &error)) {
+    if (!find_matrix(call, host, uuid, &matrix, &error)) {
         if (!g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
-            warn(session, uuid, error->message);
+            warn(call, uuid, error->message);
         return;
     }
-    if (!ap_last_guests_note(session->root, &matrix, session->def->name, session->def->uuid,
+    if (!ap_last_guests_note(call->root, &matrix, call->def->name, call->def->uuid,
                              &error))
-        warn(session, uuid, error->message);
+        warn(call, uuid, error->message);
 }
 
 
 void
-qemu_ap_session_started(const QemuApSession *session)
+qemu_ap_hook_call_started(const QemuApHookCall *call)
 {
-    g_autoptr(ApConfig) config = load_config_or_default(session);
     g_autoptr(GError) error = NULL;
     g_autoptr(ApHost) host = NULL;
     gboolean locked;
 
-    if (!session->kernel || !session->def->uuid)
+    if (!call->kernel || !call->def->uuid)
         return;
-    locked = take_lock(session, config->lock_timeout_s, &error);
+    ap_session_load_config(call->session, NULL);
+    locked = take_lock(call, &error);
     /* The guest runs whoever has the lock. */
-    qemu_ap_session_reconnect(session);
-    host = ap_host_load(session->root);
-    for (guint i = 0; i < session->def->mdevs->len; i++)
-        note_last_guest(session, host, session->def->mdevs->pdata[i]);
+    qemu_ap_hook_call_reconnect(call);
+    host = ap_host_load(call->root);
+    for (guint i = 0; i < call->def->mdevs->len; i++)
+        note_last_guest(call, host, call->def->mdevs->pdata[i]);
     if (locked)
-        release_lock(session);
+        ap_session_unlock(call->session);
 }
 
 
 void
-qemu_ap_session_release(const QemuApSession *session)
+qemu_ap_hook_call_release(const QemuApHookCall *call)
 {
-    g_autoptr(ApConfig) config = load_config_or_default(session);
     g_autoptr(GError) error = NULL;
     gboolean locked;
 
-    if (!session->kernel || !session->def->uuid)
+    if (!call->kernel || !call->def->uuid)
         return;
-    locked = take_lock(session, config->lock_timeout_s, &error);
+    ap_session_load_config(call->session, NULL);
+    locked = take_lock(call, &error);
     if (!locked)
-        warn(session, NULL, error->message);
+        warn(call, NULL, error->message);
     /* The guest is gone whoever has the lock; what was brought up stays then for the next time. */
-    end_claims(session, locked);
+    end_claims(call, locked);
     if (locked)
-        release_lock(session);
+        ap_session_unlock(call->session);
 }
