@@ -43,6 +43,7 @@ class CompletionTest(unittest.TestCase):
     def test_commands_and_options(self):
         self.assertIn("list", self.complete("l"))
         self.assertIn("--phase", self.complete("check", "--ph"))
+        self.assertEqual(["ep11"], self.complete("plan", "--mode", "e"))
 
     def test_mdevs_are_uuids_alone(self):
         found = [word for word in self.complete("show", "") if not word.startswith("--")]

@@ -67,6 +67,7 @@ extern const Cmd cmd_check;
 extern const Cmd cmd_explain;
 extern const Cmd cmd_capture;
 extern const Cmd cmd_doctor;
+extern const Cmd cmd_plan;
 extern const Cmd cmd_define;
 extern const Cmd cmd_undefine;
 extern const Cmd cmd_start;
@@ -88,6 +89,34 @@ extern const Cmd cmd_detach;
  */
 const char *
 cmd_get_option(const CmdContext *context, const char *name);
+
+/**
+ * cmd_get_ids:
+ * @context: the context
+ * @name: an option whose value is a list of ids
+ * @ret_mask: (out): the ids; untouched if it was not given, or on failure
+ * @error: return location
+ *
+ * Errors: AP_ERROR_USAGE.
+ *
+ * Returns: FALSE if it was given and is no list of ids.
+ */
+gboolean
+cmd_get_ids(const CmdContext *context, const char *name, ApMask *ret_mask, GError **error);
+
+/**
+ * cmd_get_uuid:
+ * @context: the context
+ * @ret_uuid: (out): the value of --uuid in lower case, NULL if it was not given; the caller frees
+ *   it; untouched on failure
+ * @error: return location
+ *
+ * Errors: AP_ERROR_USAGE.
+ *
+ * Returns: FALSE if it was given and is no UUID.
+ */
+gboolean
+cmd_get_uuid(const CmdContext *context, char **ret_uuid, GError **error);
 
 /**
  * cmd_open_kernel:

@@ -21,7 +21,7 @@ static const Cmd cmd_help;
 
 static const Cmd *const commands[] = {
     &cmd_list,   &cmd_map,  &cmd_show,      &cmd_check,  &cmd_explain, &cmd_capture,
-    &cmd_define, &cmd_undefine, &cmd_start, &cmd_stop, &cmd_autostart, &cmd_update,
+    &cmd_plan,   &cmd_define, &cmd_undefine, &cmd_start, &cmd_stop, &cmd_autostart, &cmd_update,
     &cmd_recover, &cmd_sim, &cmd_qemu_args, &cmd_attach, &cmd_detach, &cmd_doctor, &cmd_help,
 };
 
@@ -43,6 +43,36 @@ const char *
 cmd_get_option(const CmdContext *context, const char *name)
 {
     return g_hash_table_lookup(context->options, name);
+}
+
+
+gboolean
+cmd_get_ids(const CmdContext *context, const char *name, ApMask *ret_mask, GError **error)
+{
+    const char *value = cmd_get_option(context, name);
+    g_autoptr(GError) local = NULL;
+
+    if (!value || ap_mask_parse_list(value, ret_mask, &local))
+        return TRUE;
+    g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "%s: %s", name, local->message);
+    return FALSE;
+}
+
+
+gboolean
+cmd_get_uuid(const CmdContext *context, char **ret_uuid, GError **error)
+{
+    const char *value = cmd_get_option(context, "--uuid");
+    char *uuid = value ? ap_uuid_normalize(value) : NULL;
+
+    if (value && !uuid) {
+        g_autofree char *printable = ap_text_printable(value);
+
+        g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "--uuid: '%s' is no UUID", printable);
+        return FALSE;
+    }
+    *ret_uuid = uuid;
+    return TRUE;
 }
 
 
@@ -235,8 +265,12 @@ report_error(const GError *error, gboolean json)
         out_print(result);
     } else {
         ap_print_error("virt-ap: %s\n", message);
-        if (hint[0])
-            ap_print_error("  %s\n", hint);
+        if (hint[0]) {
+            g_auto(GStrv) lines = g_strsplit(hint, "\n", -1);
+            g_autofree char *indented = g_strjoinv("\n  ", lines);
+
+            ap_print_error("  %s\n", indented);
+        }
     }
     return ap_error_exit_code(error);
 }

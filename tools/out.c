@@ -156,7 +156,7 @@ out_apqn(ApApqn apqn)
 }
 
 
-static JsonObject *
+JsonObject *
 out_apqns(const ApApqnSet *set)
 {
     JsonObject *array = json_object_new_array();
@@ -180,6 +180,15 @@ out_ids(const ApMask *mask, guint digits)
         json_object_array_add(array, json_object_new_string(text));
     }
     return array;
+}
+
+
+void
+out_masks(JsonObject *object, const ApMatrix *matrix)
+{
+    json_object_object_add(object, "adapters", out_ids(&matrix->adapters, 2));
+    json_object_object_add(object, "domains", out_ids(&matrix->domains, 4));
+    json_object_object_add(object, "control_domains", out_ids(&matrix->control_domains, 4));
 }
 
 
@@ -314,9 +323,7 @@ out_matrix(JsonObject *object, ApInventory *inventory, const ApMdev *mdev)
     json_object_object_add(object, "uuid", out_string(mdev->uuid));
     json_object_object_add(object, "active", json_object_new_boolean(mdev->active));
     out_defined(object, inventory, mdev);
-    json_object_object_add(object, "adapters", out_ids(&matrix->adapters, 2));
-    json_object_object_add(object, "domains", out_ids(&matrix->domains, 4));
-    json_object_object_add(object, "control_domains", out_ids(&matrix->control_domains, 4));
+    out_masks(object, matrix);
     json_object_object_add(object, "guest_matrix", out_guest_matrix(inventory, mdev));
     out_user(object, inventory, mdev);
 }
@@ -333,10 +340,7 @@ out_definition(JsonObject *object, const ApMdev *mdev)
         return;
     }
     defined = json_object_new_object();
-    json_object_object_add(defined, "adapters", out_ids(&definition->matrix.adapters, 2));
-    json_object_object_add(defined, "domains", out_ids(&definition->matrix.domains, 4));
-    json_object_object_add(defined, "control_domains",
-                           out_ids(&definition->matrix.control_domains, 4));
+    out_masks(defined, &definition->matrix);
     json_object_object_add(object, "definition", defined);
 }
 

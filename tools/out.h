@@ -77,6 +77,23 @@ void
 out_print_incomplete(const ApRoot *root);
 
 /**
+ * out_apqns:
+ * @set: APQNs
+ *
+ * Returns: an array of them; the caller releases it.
+ */
+JsonObject *
+out_apqns(const ApApqnSet *set);
+
+/**
+ * out_masks:
+ * @object: where to add the keys "adapters", "domains" and "control_domains"
+ * @matrix: a matrix
+ */
+void
+out_masks(JsonObject *object, const ApMatrix *matrix);
+
+/**
  * out_card:
  * @object: where to add the card's keys
  * @host: the host

@@ -241,29 +241,10 @@ static gboolean
 read_ids(Reader *reader, const char *group, const char *key, ApMask *ret_mask, GError **error)
 {
     g_autofree char *value = get_value(reader, group, key);
-    g_auto(GStrv) terms = g_strsplit(value, ",", -1);
+    g_autoptr(GError) local = NULL;
 
-    if (!terms[0])
-        return set_key_error(reader, group, key, error, "no ids: wanted such as 5,0x08-0x0a");
-    for (char **term = terms; *term; term++) {
-        g_auto(GStrv) ends = g_strsplit(g_strstrip(*term), "-", 2);
-        g_autoptr(GError) local = NULL;
-        guint first = 0;
-        guint last = 0;
-        ApMask range;
-
-        if (!ap_id_parse(ends[0] ? ends[0] : "", &first, &local) ||
-            (ends[1] && !ap_id_parse(ends[1], &last, &local)))
-            return set_key_error(reader, group, key, error,
-                                 "%s\nids are separated by commas, such as 5,0x08-0x0a",
-                                 local->message);
-        last = ends[1] ? last : first;
-        if (last < first)
-            return set_key_error(reader, group, key, error, "range '%s' is reversed", *term);
-        range = ap_mask_range(first, last);
-        *ret_mask = ap_mask_or(ret_mask, &range);
-    }
-    return TRUE;
+    return ap_mask_parse_list(value, ret_mask, &local) ||
+           set_key_error(reader, group, key, error, "%s", local->message);
 }
 
 

@@ -252,6 +252,52 @@ ap_mask_apply(ApMask *mask, const char *text, GError **error)
 }
 
 
+static gboolean
+parse_range(const char *text, ApMask *ret_range, GError **error)
+{
+    g_auto(GStrv) ends = g_strsplit(text, "-", 2);
+    g_autoptr(GError) local = NULL;
+    guint first = 0;
+    guint last = 0;
+
+    if (!ap_id_parse(ends[0] ? ends[0] : "", &first, &local) ||
+        (ends[0] && ends[1] && !ap_id_parse(ends[1], &last, &local))) {
+        g_set_error(error, AP_ERROR, local->code,
+                    "%s\nids are separated by commas, such as 5,0x08-0x0a", local->message);
+        return FALSE;
+    }
+    last = ends[1] ? last : first;
+    if (last < first) {
+        g_set_error(error, AP_ERROR, AP_ERROR_RANGE, "range '%s' is reversed", text);
+        return FALSE;
+    }
+    *ret_range = ap_mask_range(first, last);
+    return TRUE;
+}
+
+
+gboolean
+ap_mask_parse_list(const char *text, ApMask *ret_mask, GError **error)
+{
+    g_auto(GStrv) terms = g_strsplit(text, ",", -1);
+    ApMask mask = { 0 };
+
+    if (!terms[0]) {
+        g_set_error(error, AP_ERROR, AP_ERROR_NUMBER, "no ids: wanted such as 5,0x08-0x0a");
+        return FALSE;
+    }
+    for (char **term = terms; *term; term++) {
+        ApMask range;
+
+        if (!parse_range(g_strstrip(*term), &range, error))
+            return FALSE;
+        mask = ap_mask_or(&mask, &range);
+    }
+    *ret_mask = mask;
+    return TRUE;
+}
+
+
 char *
 ap_mask_describe(const ApMask *mask)
 {

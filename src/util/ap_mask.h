@@ -196,6 +196,19 @@ gboolean
 ap_mask_apply(ApMask *mask, const char *text, GError **error);
 
 /**
+ * ap_mask_parse_list:
+ * @text: what a person typed: "5", "0x08-0x0a", or several such separated by commas
+ * @ret_mask: (out): the ids; untouched on failure
+ * @error: return location
+ *
+ * Errors: AP_ERROR_NUMBER, AP_ERROR_RANGE.
+ *
+ * Returns: whether @text is a list of ids, as ap_id_parse() reads each.
+ */
+gboolean
+ap_mask_parse_list(const char *text, ApMask *ret_mask, GError **error);
+
+/**
  * ap_mask_describe:
  * @mask: a mask
  *

@@ -248,11 +248,15 @@ def check_format(tree):
         document = name.endswith((".md", ".rst"))
         if text and not text.endswith("\n"):
             yield name, text.count("\n") + 1, "no newline at the end"
-        for number, line in enumerate(text.split("\n"), 1):
+        lines = text.split("\n")
+        for number, line in enumerate(lines, 1):
             if "\t" in line and not tabs:
                 yield name, number, "a tab"
             if line != line.rstrip():
                 yield name, number, "blanks at the end"
+            # A title and its line cannot be broken either.
+            if document and (set(line) == {"-"} or set("".join(lines[number:number + 1])) == {"-"}):
+                continue
             # A pattern, a URL, a row of a table, the output of a program cannot be broken.
             if (len(line.expandtabs(8)) > 100 and "<param " not in line and "://" not in line
                     and not (document and line.startswith(("  ", "|", "00-libvirt-ap: ")))):

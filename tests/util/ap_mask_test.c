@@ -189,6 +189,45 @@ test_descriptions_are_ranges(void)
 }
 
 
+static void
+test_lists_are_what_people_type(void)
+{
+    static const struct {
+        const char *text;
+        const char *ids; /* NULL: no list */
+    } cases[] = {
+        { "5", "5" },
+        { "0x47,72", "71,72" },
+        { "5, 0x08-0x0a ,255", "5,8,9,10,255" },
+        { "3-3,3", "3" },
+        { "", NULL },
+        { ",", NULL },
+        { "5,", NULL },
+        { "5 6", NULL },
+        { "05", NULL },
+        { "47h", NULL },
+        { "256", NULL },
+        { "-5", NULL },
+        { "5-", NULL },
+        { "5-6-7", NULL },
+        { "9-4", NULL },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        ApMask wanted = make_mask(cases[i].ids ? cases[i].ids : "77");
+        ApMask mask = make_mask("77");
+        g_autoptr(GError) error = NULL;
+
+        g_test_message("'%s'", cases[i].text);
+        g_assert_cmpint(ap_mask_parse_list(cases[i].text, &mask, &error), ==,
+                        cases[i].ids != NULL);
+        g_assert_true((error == NULL) == (cases[i].ids != NULL));
+        g_assert_true(ap_mask_equal(&mask, &wanted));
+        g_assert_true(!error || error->domain == AP_ERROR);
+    }
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -202,5 +241,6 @@ main(int argc, char **argv)
     g_test_add_func("/mask/every-bit-has-its-place", test_every_bit_has_its_place);
     g_test_add_func("/mask/masks-are-sets", test_masks_are_sets);
     g_test_add_func("/mask/descriptions-are-ranges", test_descriptions_are_ranges);
+    g_test_add_func("/mask/lists-are-what-people-type", test_lists_are_what_people_type);
     return g_test_run();
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "node_device/conflict/ap_conflict_priv.h"
+#include "node_device/conflict/ap_free.h"
 
 
 const ApGuest *
@@ -122,44 +123,6 @@ ap_judge_say(const ApApqnSet *apqns, const char *rest, ...)
 }
 
 
-/* Whether a guest could use the queue if it got it. */
-static gboolean
-is_usable(ApJudge *judge, ApApqn apqn)
-{
-    if (judge->host->has_vfio_ap &&
-        g_strcmp0(ap_host_get_driver(judge->host, apqn), "vfio_ap") != 0)
-        return FALSE;
-    return !ap_host_owns(judge->host, apqn) && !ap_host_why_unusable(judge->host, apqn);
-}
-
-
-/* Domains of @adapter that are in the LPAR, nobody's, and of use. */
-static ApMask
-get_free_domains(ApJudge *judge, guint adapter)
-{
-    const ApApqnSet *used = ap_inventory_get_used(judge->inventory);
-    GPtrArray *needs = ap_inventory_get_needs(judge->inventory);
-    ApMask candidates = ap_mask_minus(&judge->host->domains, &used->domains[adapter]);
-    const ApCard *card;
-    ApMask free_domains;
-
-    if (!ap_mask_has(&judge->host->adapters, adapter))
-        return (ApMask){ 0 };
-    card = ap_host_get_card(judge->host, adapter);
-    if (card && ap_card_is_too_old(card))
-        return (ApMask){ 0 };
-    for (guint i = 0; i < needs->len; i++)
-        candidates = ap_mask_minus(&candidates,
-                                   &((const ApNeed *)needs->pdata[i])->apqns.domains[adapter]);
-    free_domains = candidates;
-    for (int d = ap_mask_next(&candidates, 0); d >= 0; d = ap_mask_next(&candidates, d + 1)) {
-        if (!is_usable(judge, (ApApqn){ adapter, d }))
-            ap_mask_clear(&free_domains, d);
-    }
-    return free_domains;
-}
-
-
 /* Adds a line for each adapter of @adapters with something free; returns how many. */
 static guint
 append_free(ApJudge *judge, const ApMask *adapters, GString *text)
@@ -167,7 +130,7 @@ append_free(ApJudge *judge, const ApMask *adapters, GString *text)
     guint n = 0;
 
     for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1)) {
-        ApMask free_domains = get_free_domains(judge, a);
+        ApMask free_domains = ap_free_get_domains(judge->inventory, a);
         g_autofree char *domains = NULL;
 
         if (ap_mask_is_empty(&free_domains))

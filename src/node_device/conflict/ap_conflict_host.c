@@ -314,10 +314,9 @@ is_needed(ApJudge *judge, const ApApqnSet *set)
 }
 
 
-/* How the host's own queues could become the guests'. While overrides are in force the kernel takes
- * no masks. */
-static char *
-suggest_freeing(ApJudge *judge, const ApApqnSet *owned)
+/* While overrides are in force the kernel takes no masks. */
+char *
+ap_judge_suggest_freeing(ApJudge *judge, const ApApqnSet *owned)
 {
     ApMask adapters = { 0 };
     ApMask domains = { 0 };
@@ -347,7 +346,7 @@ suggest_free(ApJudge *judge, const ApApqnSet *owned)
 {
     const ApNextBoot *next = ap_inventory_get_next_boot(judge->inventory);
     const ApBootMasks *masks = ap_next_boot_get_masks(next);
-    g_autofree char *otherwise = suggest_freeing(judge, owned);
+    g_autofree char *otherwise = ap_judge_suggest_freeing(judge, owned);
     g_autofree char *command = NULL;
 
     if (!is_freed_by_intent(judge, owned, next))

@@ -103,20 +103,6 @@ find_needed(ApJudge *judge, const ApApqnSet *given, ApApqnSet *set, GString *rea
 }
 
 
-/* The domain that the kernel gives to who asks for none; FALSE if it has chosen none. */
-static gboolean
-read_default_domain(const ApHost *host, guint *ret_domain)
-{
-    g_autofree char *text = ap_root_read_line(host->root, AP_HOST_DEFAULT_DOMAIN);
-    guint64 domain;
-
-    if (!text || !ap_attr_parse(text, &domain, NULL) || domain > AP_ID_MAX)
-        return FALSE;
-    *ret_domain = domain;
-    return TRUE;
-}
-
-
 /* CCA's applications and TKE use the default domain. */
 static void
 find_default_domain(ApJudge *judge, const ApApqnSet *given, ApApqnSet *set, GString *reasons)
@@ -125,7 +111,7 @@ find_default_domain(ApJudge *judge, const ApApqnSet *given, ApApqnSet *set, GStr
     ApApqnSet lost = { 0 };
     guint domain;
 
-    if (!read_default_domain(judge->host, &domain))
+    if (!ap_host_read_default_domain(judge->host, &domain))
         return;
     queues = ap_host_list_queues(judge->host);
     for (guint i = 0; i < queues->len; i++) {
@@ -276,7 +262,7 @@ judge_kept_default(ApJudge *judge)
     guint domain;
     int other;
 
-    if (!read_default_domain(judge->host, &domain))
+    if (!ap_host_read_default_domain(judge->host, &domain))
         return;
     kept = get_kept_domains(judge->host);
     if (ap_mask_is_empty(&kept) || ap_mask_has(&kept, domain))

@@ -103,6 +103,10 @@ ap_judge_pair(ApJudge *judge, const ApMdev *other);
 void
 ap_judge_host(ApJudge *judge);
 
+/* ap_conflict_host.c: how the host's own queues could become the guests': "or free it: ...". */
+char *
+ap_judge_suggest_freeing(ApJudge *judge, const ApApqnSet *owned);
+
 /* ap_conflict_host.c: masks and driver_override at the same time. */
 void
 ap_judge_binding(ApJudge *judge);

@@ -304,6 +304,19 @@ ap_host_owns_any(ApHost *host, const ApMatrix *matrix, ApApqnSet *ret_owned)
 }
 
 
+gboolean
+ap_host_read_default_domain(const ApHost *host, guint *ret_domain)
+{
+    g_autofree char *text = ap_root_read_line(host->root, AP_HOST_DEFAULT_DOMAIN);
+    guint64 domain;
+
+    if (!text || !ap_attr_parse(text, &domain, NULL) || domain > AP_ID_MAX)
+        return FALSE;
+    *ret_domain = domain;
+    return TRUE;
+}
+
+
 const ApActiveMdev *
 ap_host_find_mdev(ApHost *host, const char *uuid)
 {

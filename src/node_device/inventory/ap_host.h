@@ -196,6 +196,17 @@ char *
 ap_host_describe_bare(const ApHost *host);
 
 /**
+ * ap_host_read_default_domain:
+ * @host: a host
+ * @ret_domain: (out): the domain that the kernel gives to who asks for none; untouched if there is
+ *   none
+ *
+ * Returns: whether the kernel has chosen one.
+ */
+gboolean
+ap_host_read_default_domain(const ApHost *host, guint *ret_domain);
+
+/**
  * ap_host_find_mdev:
  * @host: a host
  * @uuid: in lower case
