@@ -62,6 +62,52 @@ class VerbsTest(DriverTest):
         name = json.loads(self.host.must("--json", "define", "-", stdin=xml([2], [4])))["mdev"]
         self.assertTrue(os.path.exists(self.host.definition(name)))
 
+    def test_a_matrix_is_defined_without_a_file(self):
+        for ids, adapters, domains, control in (
+                (("--adapter", "2", "--domain", "0x04,6"), [2], [4, 6], []),
+                (("--adapter=0x02-3", "--domain", "4", "--control-domain", "5"), [2, 3], [4], [5])):
+            with self.subTest(ids):
+                answer = json.loads(self.host.must("--json", "define", *ids))
+                with open(self.host.definition(answer["mdev"]), "rb") as file:
+                    made = file.read()
+                self.host.must("undefine", answer["mdev"])
+                self.host.must("define", "-", stdin=xml(adapters, domains, A, control))
+                with open(self.host.definition(A), "rb") as file:
+                    self.assertEqual(made, file.read())
+                self.host.must("undefine", A)
+                self.assertIn(f"<address uuid='{answer['mdev']}'/>", answer["hostdev"])
+        self.host.must("define", "--adapter", "2", "--domain", "4", "--uuid", A.upper())
+        self.assertTrue(os.path.exists(self.host.definition(A)))
+        self.assert_closed()
+
+    def test_what_makes_a_matrix_prints_the_hostdev(self):
+        hostdev = f"""for the guest's XML:
+<hostdev mode='subsystem' type='mdev' model='vfio-ap'>
+  <source>
+    <address uuid='{A}'/>
+  </source>
+</hostdev>
+"""
+        self.assertEqual(f"mdev {A} defined\n{hostdev}",
+                         self.host.must("define", "-", stdin=OLD))
+        self.assertEqual(f"mdev {A} started\n", self.host.must("start", A))
+        self.assertIsNone(json.loads(self.host.must("--json", "stop", A))["hostdev"])
+        self.assertEqual(f"mdev {A} started\n{hostdev}", self.host.must("start", "-", stdin=OLD))
+        self.assertEqual(f"mdev {A} updated\n", self.host.must("update", A, "-", stdin=NEW))
+
+    def test_bad_ids_define_nothing(self):
+        for words in ((), ("--uuid", A), ("--adapter", "05", "--domain", "4"),
+                      ("--adapter", "2", "--domain", "47h"), ("--adapter", "2,", "--domain", "4"),
+                      ("--adapter", "256", "--domain", "4"), ("--adapter", "2", "--domain", "6-4"),
+                      ("--adapter", "", "--domain", "4"),
+                      ("--adapter", "2", "--domain", "4", "--uuid", "x"),
+                      ("--adapter", "2", "-"), ("--uuid", A, "-")):
+            with self.subTest(words):
+                done = self.host.run("define", *words, stdin=OLD)
+                self.assertEqual((2, ""), (done.returncode, done.stdout), done.stderr)
+        self.assertFalse(os.path.exists(self.host.file("etc/mdevctl.d/matrix"))
+                         and os.listdir(self.host.file("etc/mdevctl.d/matrix")))
+
     def test_a_definition_is_changed_whatever_spells_its_uuid(self):
         for name in (A.upper(), A.replace("-", ""), f"{{{A}}}", f"urn:uuid:{A}"):
             with self.subTest(name):

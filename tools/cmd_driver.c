@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/ap_domain_hostdev.h"
 #include "conf/ap_nodedev_xml.h"
 #include "node_device/ap_driver.h"
 #include "out.h"
@@ -15,7 +16,8 @@ typedef struct {
     ApKernel *kernel;
     ApDriver *driver;
     char *uuid;     /* of the argument NAME, else NULL */
-    ApMdevDef *def; /* of the argument FILE, else NULL */
+    ApMdevDef *def; /* of the argument FILE, or of options; else NULL */
+    gboolean makes; /* whether it makes a matrix that a guest can take then */
     ApOutcome outcome;
 } Session;
 
@@ -70,6 +72,8 @@ static int
 print_outcome(const Session *session, const char *what, GError **error)
 {
     const ApOutcome *outcome = &session->outcome;
+    g_autofree char *hostdev =
+        outcome->done && session->makes ? ap_domain_hostdev_format(outcome->uuid) : NULL;
     int code;
 
     if (session->context->json) {
@@ -77,12 +81,15 @@ print_outcome(const Session *session, const char *what, GError **error)
 
         json_object_object_add(result, "mdev", out_string(outcome->uuid));
         json_object_object_add(result, "done", json_object_new_boolean(outcome->done));
+        json_object_object_add(result, "hostdev", out_string(hostdev));
         json_object_object_add(result, "findings", out_findings(outcome->findings));
         out_finish(result, session->context->root, NULL);
     } else {
         out_print_findings(stderr, outcome->findings);
         if (outcome->done)
             ap_print("mdev %s %s\n", outcome->uuid, what);
+        if (hostdev)
+            ap_print("for the guest's XML:\n%s\n", hostdev);
         out_print_incomplete(session->context->root);
     }
     code = out_end(outcome->done ? 0 : 1, error);
@@ -97,7 +104,7 @@ static int
 run(const CmdContext *context, const char *name, const char *file, VerbFunc verb, const char *what,
     GError **error)
 {
-    g_auto(Session) session = { 0 };
+    g_auto(Session) session = { .makes = file && !name };
 
     if (!open_session(&session, context, error))
         return CMD_FAILED;
@@ -118,10 +125,59 @@ define(Session *session, GError **error)
 }
 
 
+/* The matrix that the options say, without a file. */
+static ApMdevDef *
+make_def(const CmdContext *context, GError **error)
+{
+    g_autoptr(ApMdevDef) def = ap_mdev_def_new(AP_MDEV_TYPE);
+    ApMatrix matrix = { 0 };
+
+    if (!cmd_get_ids(context, "--adapter", &matrix.adapters, error) ||
+        !cmd_get_ids(context, "--domain", &matrix.domains, error) ||
+        !cmd_get_ids(context, "--control-domain", &matrix.control_domains, error) ||
+        !cmd_get_uuid(context, &def->uuid, error))
+        return NULL;
+    ap_mdev_def_add_matrix(def, &matrix, FALSE);
+    def->parent = g_strdup(AP_MDEV_PARENT);
+    return g_steal_pointer(&def);
+}
+
+
+static int
+run_define_options(const CmdContext *context, GError **error)
+{
+    g_auto(Session) session = { .makes = TRUE };
+
+    session.def = make_def(context, error);
+    if (!session.def || !open_session(&session, context, error) || !define(&session, error))
+        return CMD_FAILED;
+    return print_outcome(&session, "defined", error);
+}
+
+
 static int
 run_define(const CmdContext *context, char **args, GError **error)
 {
-    return run(context, NULL, args[0], define, "defined", error);
+    static const char *const ids[] = { "--adapter", "--domain", "--control-domain" };
+    gboolean has_ids = FALSE;
+
+    for (guint i = 0; i < G_N_ELEMENTS(ids); i++)
+        has_ids |= cmd_get_option(context, ids[i]) != NULL;
+    if (args[0] && (has_ids || cmd_get_option(context, "--uuid"))) {
+        g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
+                    "a file and options for what is in it\nwrite that into the file, or "
+                    "leave the file out");
+        return CMD_FAILED;
+    }
+    if (args[0])
+        return run(context, NULL, args[0], define, "defined", error);
+    if (!has_ids) {
+        g_set_error(error, AP_ERROR, AP_ERROR_USAGE,
+                    "neither a file nor ids\nsay what is in the matrix, such as: "
+                    "virt-ap define --adapter 5 --domain 0x47,72");
+        return CMD_FAILED;
+    }
+    return run_define_options(context, error);
 }
 
 
@@ -233,14 +289,23 @@ run_recover(const CmdContext *context, char **args, GError **error)
 }
 
 
+static const CmdOption define_options[] = {
+    { "--adapter", "LIST", "adapters, such as 5,0x08-0x0a" },
+    { "--domain", "LIST", "usage domains, such as 0x47,72" },
+    { "--control-domain", "LIST", "control domains" },
+    { "--uuid", "UUID", "its UUID; else one is made up" },
+    { NULL },
+};
+
 const Cmd cmd_define = {
     .name = "define",
-    .args = "FILE",
+    .args = "[FILE]",
     .summary = "Define a matrix",
-    .description = "FILE is node-device XML, - standard input. A definition of the same uuid is "
-                   "replaced and keeps its autostart.",
-    .min_args = 1,
+    .description = "FILE is node-device XML, - standard input; without one the options say what is "
+                   "in the matrix. A definition of the same uuid is replaced and keeps its "
+                   "autostart. Prints the <hostdev> for the guest.",
     .max_args = 1,
+    .options = define_options,
     .run = run_define,
 };
 

@@ -84,6 +84,18 @@ ap_domain_hostdev_free(ApDomainHostdev *hostdev)
 }
 
 
+char *
+ap_domain_hostdev_format(const char *uuid)
+{
+    return g_strdup_printf("<hostdev mode='subsystem' type='mdev' model='vfio-ap'>\n"
+                           "  <source>\n"
+                           "    <address uuid='%s'/>\n"
+                           "  </source>\n"
+                           "</hostdev>",
+                           uuid);
+}
+
+
 gboolean
 ap_domain_hostdev_is_ap(const ApDomainHostdev *hostdev)
 {

@@ -68,6 +68,16 @@ void
 ap_domain_hostdev_free(ApDomainHostdev *hostdev);
 
 /**
+ * ap_domain_hostdev_format:
+ * @uuid: UUID of an mdev
+ *
+ * Returns: the <hostdev> that gives the AP matrix to a guest, without a final newline; the caller
+ *   frees it.
+ */
+char *
+ap_domain_hostdev_format(const char *uuid);
+
+/**
  * ap_domain_hostdev_is_ap:
  * @hostdev: a host device
  *
