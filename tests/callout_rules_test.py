@@ -265,6 +265,26 @@ class HarmlessTest(WorldTest):
                          '[{"assign_adapter": "5"},{"assign_domain": "4"}]\n')
         self.assertEqual(call("get", "attributes", D).stdout, "")
 
+    def run_guest(self, name, mdev):
+        self.host.add_guest(name, mdev)
+        xml = self.host.path(f"etc/libvirt/qemu/{name}.xml").read_text()
+        self.host.write(f"run/libvirt/qemu/{name}.xml",
+                        f"<domstatus state='running'>{xml}</domstatus>")
+
+    def test_undefine_tells_whom_it_concerns(self):
+        self.assertNotIn("not-kept", call("pre", "undefine", A).stderr)
+        self.run_guest("web", A)
+        result = call("pre", "undefine", A)
+        self.assert_passed(result)
+        self.assertRegex(result.stderr, f"(?m)^warning: mdev {A} stays active, and the guest keeps "
+                                        "its queues, until the next boot: it is gone then, and "
+                                        "guest 'web' \\(running\\) cannot start then")
+        self.host.define(D, [1], [4])
+        self.host.add_guest("db", D)
+        result = call("pre", "undefine", D)
+        self.assert_passed(result)
+        self.assertIn(f"guest 'db' (shut off) names mdev {D}", result.stderr)
+
     def test_a_broken_definition_is_a_warning_that_names_the_file(self):
         self.host.path(CONFIG).unlink()
         self.host.path(f"{MATRIX}/{B}/ap_config").write_text(config_line([5], [4]))
@@ -499,6 +519,14 @@ class JournalTest(WorldTest):
                   "PRIORITY": "4", "SYSLOG_IDENTIFIER": "libvirt-ap"}
         self.assertEqual({key: entries[0].get(key) for key in wanted}, wanted)
         self.assertIn("05.0004 (adapter 5, domain 4) is defined for", entries[0]["MESSAGE"])
+
+    def test_an_undefine_leaves_whom_it_concerns_there(self):
+        self.host.define(A, [5], [4])
+        self.host.activate(A, [5], [4])
+        self.host.add_guest("payroll", A)
+        entries = self.receive(lambda: self.assert_passed(call("pre", "undefine", A)))
+        self.assertEqual([(e["CODE"], e["MDEV"], e["GUEST"]) for e in entries],
+                         [("not-kept", A, "payroll")])
 
     def test_what_is_allowed_leaves_nothing_there(self):
         self.assertEqual(self.receive(lambda: self.assert_passed(

@@ -3,8 +3,10 @@
 #include "node_device/callout/ap_callout.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf/ap_mdevctl_json.h"
 #include "node_device/ap_log.h"
@@ -15,6 +17,9 @@
 #include "util/ap_error.h"
 #include "util/ap_print.h"
 #include "util/ap_program.h"
+
+/* How long it may take to find out whom an undefine concerns, in seconds: it is never refused. */
+#define UNDEFINE_S 10
 
 /* One call while it is judged. */
 typedef struct {
@@ -185,6 +190,30 @@ judge_stop(Trial *trial)
 }
 
 
+static void
+end_with_yes(int signum)
+{
+    (void)signum;
+    _exit(0);
+}
+
+
+/* A definition can always be removed. Whom that concerns is told if it can be found out. */
+static int
+judge_undefine(Trial *trial)
+{
+    g_autoptr(GPtrArray) findings = NULL;
+
+    if (strcmp(trial->call->parent, AP_MDEV_PARENT) != 0)
+        return 0;
+    signal(SIGALRM, end_with_yes);
+    alarm(UNDEFINE_S);
+    findings = ap_conflict_check_undefine(load_inventory(trial, AP_SESSION_ALL), trial->uuid);
+    conclude(trial, findings);
+    return 0;
+}
+
+
 static int
 change_live(Trial *trial)
 {
@@ -269,6 +298,8 @@ judge_change(Trial *trial)
         return change_live(trial);
     if (strcmp(action, "stop") == 0)
         return judge_stop(trial);
+    if (strcmp(action, "undefine") == 0)
+        return judge_undefine(trial);
     if (harmless)
         return 0;
     /* An action that no mdevctl has yet; the front refuses it before. */
