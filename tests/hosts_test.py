@@ -85,7 +85,7 @@ class Host:
         text = done.stdout.decode()
         if "--json" in words and text.startswith("{"):
             data = json.loads(text)
-            self.findings += data.get("findings", [])
+            self.findings += json.loads(text.replace(str(self.root), "")).get("findings", [])
             text = pretty(data)
             if is_brief and "findings" in data:
                 text = "\n".join(brief(f) for f in data["findings"])
@@ -142,6 +142,20 @@ class HostsTest(unittest.TestCase):
             spared |= spares
         self.assertEqual(wrong, [])
         self.assertEqual((codes - shown, codes - spared), (set(), set()))
+
+    def test_every_sample_of_a_message_in_the_documents_is_printed(self):
+        printed = set()
+        for _, transcript, findings, _ in self.results:
+            texts = [transcript.replace("ROOT", "")]
+            texts += [f"{f['message']}\n{f['hint'] or ''}" for f in findings]
+            printed |= {row.strip() for text in texts for row in text.splitlines()}
+        text = (SOURCE / "docs" / "codes.rst").read_text(encoding="utf-8")
+        samples = re.findall(r"::\n\n((?:  .*\n)+)", text)
+        self.assertGreater(len(samples), 30)
+        for row in "".join(samples).splitlines():
+            # The name of a file may stand before it.
+            with self.subTest(row):
+                self.assertTrue(any(said.endswith(row.strip()) for said in printed))
 
     def test_every_finding_has_all_its_keys_in_order(self):
         for path, _, findings, _ in self.results:
