@@ -76,6 +76,8 @@ extern const Cmd cmd_autostart;
 extern const Cmd cmd_update;
 extern const Cmd cmd_recover;
 extern const Cmd cmd_sim;
+/* What virt-ap does without a command; not one of its commands. */
+extern const Cmd cmd_summary;
 extern const Cmd cmd_qemu_args;
 extern const Cmd cmd_attach;
 extern const Cmd cmd_detach;

@@ -210,21 +210,22 @@ cmd_require_bus(ApInventory *inventory, GError **error)
 
 
 static void
-print_help(FILE *stream)
+print_help(void)
 {
-    ap_print_to(stream, "usage: virt-ap [--root DIR] [--json] COMMAND\n\n");
+    ap_print("usage: virt-ap [--root DIR] [--json] [COMMAND]\n\n"
+             "Without COMMAND: the host in a few lines.\n\n");
     for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
         g_autofree char *synopsis = g_strjoin(" ", commands[i]->name, commands[i]->args, NULL);
 
-        ap_print_to(stream, "  %-25s %s\n", g_strchomp(synopsis), commands[i]->summary);
+        ap_print("  %-25s %s\n", g_strchomp(synopsis), commands[i]->summary);
     }
-    ap_print_to(stream, "\n"
-                        "  --root DIR                look at a captured host instead of this one\n"
-                        "  --sim DIR                 work on a simulated host: `virt-ap sim "
-                        "--help`\n"
-                        "  --json                    print one JSON object\n"
-                        "  --version                 print the version\n"
-                        "\n`virt-ap COMMAND --help` tells more.\n");
+    ap_print("\n"
+             "  --root DIR                look at a captured host instead of this one\n"
+             "  --sim DIR                 work on a simulated host: `virt-ap sim "
+             "--help`\n"
+             "  --json                    print one JSON object\n"
+             "  --version                 print the version\n"
+             "\n`virt-ap COMMAND --help` tells more.\n");
 }
 
 
@@ -357,7 +358,7 @@ run_help(const CmdContext *context, char **args, GError **error)
     if (cmd)
         print_command_help(cmd);
     else
-        print_help(stdout);
+        print_help();
     return 0;
 }
 
@@ -506,14 +507,16 @@ run_words(const Options *options, char **words, GError **error)
         ap_print("virt-ap (libvirt-ap) %s\n", AP_VERSION);
         return 0;
     }
-    if (!words[0] && options->json && !options->help) {
+    if (!words[0] && options->help) {
+        print_help();
+        return 0;
+    }
+    if (!words[0] && g_hash_table_size(options->own) > 0) {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE, "no command\nsee `virt-ap --help`");
         return CMD_FAILED;
     }
-    if (!words[0]) {
-        print_help(options->help ? stdout : stderr);
-        return options->help ? 0 : 2;
-    }
+    if (!words[0])
+        return run_command(&cmd_summary, options, words, error);
     cmd = require_command(words[0], error);
     if (!cmd)
         return CMD_FAILED;
