@@ -169,7 +169,7 @@ print_text(const GPtrArray *tallies)
 
 
 static void
-add_json(JsonObject *result, const Tally *tally)
+add_json(JsonObject *summary, const Tally *tally)
 {
     JsonObject *object = json_object_new_object();
 
@@ -179,7 +179,7 @@ add_json(JsonObject *result, const Tally *tally)
 
         json_object_object_add(object, kind, json_object_new_int64(n));
     }
-    json_object_object_add(result, tally->name, object);
+    json_object_object_add(summary, tally->name, object);
 }
 
 
@@ -189,6 +189,7 @@ run(const CmdContext *context, char **args, GError **error)
     g_autoptr(ApInventory) inventory = cmd_load_inventory(context, error);
     g_autoptr(GPtrArray) tallies = g_ptr_array_new_with_free_func(tally_free);
     JsonObject *result;
+    JsonObject *summary;
 
     (void)args;
     if (!inventory || !cmd_require_bus(inventory, error))
@@ -201,8 +202,10 @@ run(const CmdContext *context, char **args, GError **error)
     g_ptr_array_add(tallies, tally_diagnoses(context->root));
     if (context->json) {
         result = out_new();
+        summary = json_object_new_object();
         for (guint i = 0; i < tallies->len; i++)
-            add_json(result, tallies->pdata[i]);
+            add_json(summary, tallies->pdata[i]);
+        json_object_object_add(result, "summary", summary);
         out_finish(result, context->root, inventory);
     } else {
         print_text(tallies);
