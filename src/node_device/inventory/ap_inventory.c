@@ -4,42 +4,9 @@
 
 #include <string.h>
 
+#include "node_device/inventory/ap_inventory_priv.h"
 #include "node_device/inventory/ap_other_mdev.h"
 #include "util/ap_error.h"
-
-/* What a search looks at first, packed so that tens of thousands fit in the cache: the smallest
- * rectangle around the live and the defined matrix. */
-typedef struct {
-    ApMask adapters;
-    ApMask domains;
-} Bounds;
-
-struct _ApInventory {
-    ApHost *host;
-    GPtrArray *definitions;
-    GPtrArray *problems;
-    ApConfig *config;
-    ApGuestsFunc guests_func;
-    gpointer guests_data;
-    GPtrArray *guests;
-    gboolean guests_loaded;
-    gboolean joined;
-    gboolean brings_nothing;  /* no guest did when it was looked */
-    GPtrArray *brought;       /* definitions that guests bring in their metadata */
-    GPtrArray *mdevs;
-    GHashTable *by_uuid;      /* uuid -> ApMdev, borrowed */
-    Bounds *queues;           /* adapters and usage domains; parallel to mdevs */
-    Bounds *control;          /* adapters and control domains; parallel to mdevs */
-    GHashTable *guests_of;    /* uuid -> GPtrArray of ApGuest, borrowed */
-    GHashTable *users;        /* uuid -> who has it open, "" for nobody; made on demand */
-    GHashTable *last_guests;  /* loaded on demand */
-    ApNextBoot *next_boot;    /* computed on demand */
-    GPtrArray *needs;         /* loaded on demand */
-    GHashTable *other_parents; /* uuid -> parent; loaded on demand */
-    const ApMdev **by_apqn;   /* made on demand */
-    ApApqnSet *used;          /* made on demand */
-    ApHeld *held;             /* made on demand */
-};
 
 
 static void
@@ -103,9 +70,8 @@ settle(ApInventory *inventory)
 }
 
 
-/* Reads the active matrices, unless that was done. */
-static void
-join(ApInventory *inventory)
+void
+ap_inventory_join(ApInventory *inventory)
 {
     ApHost *host = inventory->host;
 
@@ -130,12 +96,10 @@ join(ApInventory *inventory)
 }
 
 
-/* Joins everything that may hold a queue. The guests are read only if one of them brings a matrix
- * of its own, since reading them costs the callout more than all else that it does. */
-static void
-complete(ApInventory *inventory)
+void
+ap_inventory_complete(ApInventory *inventory)
 {
-    join(inventory);
+    ap_inventory_join(inventory);
     if (!inventory->definitions || inventory->guests_loaded || inventory->brings_nothing)
         return;
     inventory->brings_nothing = !ap_guests_bring_matrices(inventory->host->root);
@@ -174,7 +138,7 @@ ap_inventory_new(ApHost *host,
     inventory->users = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     move_problems(host->problems, inventory->problems);
     if (host->mdevs)
-        join(inventory);
+        ap_inventory_join(inventory);
     return inventory;
 }
 
@@ -231,7 +195,7 @@ ap_inventory_has_matrices(ApInventory *inventory)
 GPtrArray *
 ap_inventory_get_mdevs(ApInventory *inventory)
 {
-    complete(inventory);
+    ap_inventory_complete(inventory);
     return inventory->mdevs;
 }
 
@@ -297,7 +261,7 @@ ap_inventory_get_guests(ApInventory *inventory)
     if (inventory->guests_loaded)
         return inventory->guests;
     inventory->guests_loaded = TRUE;
-    join(inventory);
+    ap_inventory_join(inventory);
     inventory->guests = inventory->guests_func(inventory->problems, inventory->guests_data);
     if (inventory->guests && inventory->definitions && !inventory->brings_nothing)
         add_all_brought(inventory);
@@ -453,7 +417,7 @@ ap_inventory_get_problems(ApInventory *inventory)
 const ApMdev *
 ap_inventory_find(ApInventory *inventory, const char *uuid)
 {
-    complete(inventory);
+    ap_inventory_complete(inventory);
     return g_hash_table_lookup(inventory->by_uuid, uuid);
 }
 
@@ -470,176 +434,4 @@ ap_inventory_find_guest(ApInventory *inventory, const char *name)
             return guest;
     }
     return NULL;
-}
-
-
-const ApMdev *
-ap_inventory_get_owner_of(ApInventory *inventory, ApApqn apqn)
-{
-    join(inventory);
-    if (inventory->by_apqn)
-        return inventory->by_apqn[apqn.adapter << 8 | apqn.domain];
-    inventory->by_apqn = g_new0(const ApMdev *, 65536);
-    for (guint i = 0; i < inventory->mdevs->len; i++) {
-        const ApMdev *mdev = inventory->mdevs->pdata[i];
-        const ApMask *adapters = &mdev->live.adapters;
-        const ApMask *domains = &mdev->live.domains;
-
-        for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1)) {
-            for (int d = ap_mask_next(domains, 0); d >= 0; d = ap_mask_next(domains, d + 1))
-                inventory->by_apqn[a << 8 | d] = mdev;
-        }
-    }
-    return inventory->by_apqn[apqn.adapter << 8 | apqn.domain];
-}
-
-
-static void
-add_unread_definitions(ApInventory *inventory)
-{
-    g_autoptr(GPtrArray) problems = ap_problem_list_new();
-    g_autoptr(GPtrArray) definitions = ap_defs_load(inventory->host->root, problems);
-
-    for (guint i = 0; i < definitions->len; i++) {
-        const ApMatrix *matrix = &((const ApDefinition *)definitions->pdata[i])->matrix;
-
-        ap_apqn_set_add(inventory->used, &matrix->adapters, &matrix->domains);
-    }
-}
-
-
-const ApApqnSet *
-ap_inventory_get_used(ApInventory *inventory)
-{
-    if (inventory->used)
-        return inventory->used;
-    complete(inventory);
-    inventory->used = g_new0(ApApqnSet, 1);
-    if (!inventory->definitions)
-        add_unread_definitions(inventory);
-    for (guint i = 0; i < inventory->mdevs->len; i++) {
-        const ApMdev *mdev = inventory->mdevs->pdata[i];
-        const ApMatrix *defined = mdev->definition ? &mdev->definition->matrix : NULL;
-
-        ap_apqn_set_add(inventory->used, &mdev->live.adapters, &mdev->live.domains);
-        if (defined)
-            ap_apqn_set_add(inventory->used, &defined->adapters, &defined->domains);
-    }
-    return inventory->used;
-}
-
-
-static void
-add_held(ApHeld *held, const ApMatrix *live)
-{
-    const ApMask *adapters = &live->adapters;
-
-    for (int a = ap_mask_next(adapters, 0); a >= 0; a = ap_mask_next(adapters, a + 1)) {
-        ApMask again = ap_mask_and(&held->once.domains[a], &live->domains);
-
-        held->twice.domains[a] = ap_mask_or(&held->twice.domains[a], &again);
-        held->once.domains[a] = ap_mask_or(&held->once.domains[a], &live->domains);
-    }
-}
-
-
-const ApHeld *
-ap_inventory_get_held(ApInventory *inventory)
-{
-    if (inventory->held)
-        return inventory->held;
-    inventory->held = g_new0(ApHeld, 1);
-    for (guint i = 0; i < inventory->mdevs->len; i++)
-        add_held(inventory->held, &((const ApMdev *)inventory->mdevs->pdata[i])->live);
-    return inventory->held;
-}
-
-
-/* Whether the bounds are no more than what the mdev has. */
-static gboolean
-is_exact(const ApMdev *mdev)
-{
-    return !mdev->active || !mdev->definition ||
-           ap_matrix_equal(&mdev->live, &mdev->definition->matrix);
-}
-
-
-static gboolean
-overlaps_either(const ApMatrix *matrix, const ApMdev *mdev)
-{
-    return ap_matrix_overlaps(matrix, &mdev->live) ||
-           (mdev->definition && ap_matrix_overlaps(matrix, &mdev->definition->matrix));
-}
-
-
-/* Their bounds share something; what they have may not. */
-static gboolean
-shares_really(const ApMdev *first, const ApMdev *second)
-{
-    if (is_exact(first) && is_exact(second))
-        return TRUE;
-    return overlaps_either(&first->live, second) ||
-           (first->definition && overlaps_either(&first->definition->matrix, second));
-}
-
-
-void
-ap_inventory_foreach_pair(ApInventory *inventory, ApPairFunc func, gpointer data)
-{
-    const Bounds *queues = inventory->queues;
-    const Bounds *control = inventory->control;
-    ApMdev **mdevs = (ApMdev **)inventory->mdevs->pdata;
-
-    for (guint i = 0; i < inventory->mdevs->len; i++) {
-        for (guint j = i + 1; j < inventory->mdevs->len; j++) {
-            if (!ap_mask_intersects(&queues[i].adapters, &queues[j].adapters))
-                continue;
-            if (ap_mask_intersects(&queues[i].domains, &queues[j].domains) &&
-                shares_really(mdevs[i], mdevs[j]))
-                func(i, j, TRUE, data);
-            else if (ap_mask_intersects(&queues[i].domains, &control[j].domains) ||
-                     ap_mask_intersects(&control[i].domains, &queues[j].domains))
-                func(i, j, FALSE, data);
-        }
-    }
-}
-
-
-static void
-foreach_within(ApInventory *inventory, Bounds *const *bounds, const Bounds *wanted,
-               const char *uuid, ApOverlapFunc func, gpointer data)
-{
-    if (ap_mask_is_empty(&wanted->adapters) || ap_mask_is_empty(&wanted->domains))
-        return;
-    complete(inventory);
-    for (guint i = 0; i < inventory->mdevs->len; i++) {
-        const ApMdev *mdev;
-
-        if (!ap_mask_intersects(&(*bounds)[i].adapters, &wanted->adapters) ||
-            !ap_mask_intersects(&(*bounds)[i].domains, &wanted->domains))
-            continue;
-        mdev = inventory->mdevs->pdata[i];
-        if (g_strcmp0(mdev->uuid, uuid) != 0)
-            func(mdev, data);
-    }
-}
-
-
-void
-ap_inventory_foreach_overlap(ApInventory *inventory, const ApMask *adapters, const ApMask *domains,
-                             const char *uuid, ApOverlapFunc func, gpointer data)
-{
-    Bounds wanted = { *adapters, *domains };
-
-    foreach_within(inventory, &inventory->queues, &wanted, uuid, func, data);
-}
-
-
-void
-ap_inventory_foreach_control(ApInventory *inventory, const ApMask *adapters, const ApMask *domains,
-                             const char *uuid, ApOverlapFunc func, gpointer data)
-{
-    Bounds wanted = { *adapters, *domains };
-
-    foreach_within(inventory, &inventory->control, &wanted, uuid, func, data);
 }
