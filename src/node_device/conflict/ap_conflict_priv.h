@@ -103,7 +103,21 @@ ap_judge_pair(ApJudge *judge, const ApMdev *other);
 void
 ap_judge_host(ApJudge *judge);
 
-/* ap_conflict_host.c: how the host's own queues could become the guests': "or free it: ...". */
+/* ap_conflict_owned.c: the matrix against the host's own drivers. */
+void
+ap_judge_owned(ApJudge *judge);
+
+/* ap_conflict_owned.c: of a queue whose driver_override no driver answers to: how it is misspelt;
+ * NULL of another. */
+char *
+ap_judge_find_misspelt_override(ApJudge *judge, ApApqn apqn);
+
+/* ap_conflict_owned.c: a command for each queue that is there; of many the first few show how it
+ * goes. */
+char *
+ap_judge_suggest_overrides(ApJudge *judge, const ApApqnSet *set);
+
+/* ap_conflict_owned.c: how the host's own queues could become the guests': "or free it: ...". */
 char *
 ap_judge_suggest_freeing(ApJudge *judge, const ApApqnSet *owned);
 

@@ -34,7 +34,7 @@ static const ApRule rules[AP_N_CODES] = {
         "the other guest runs",
     },
     [AP_CODE_HOST_OWNED] = {
-        CONFLICT "_host.c:judge_owned", TRUE,
+        CONFLICT "_owned.c:ap_judge_owned", TRUE,
         { { WARN, REJECT, REJECT }, { WARN, REJECT, REJECT } },
     },
     [AP_CODE_BEYOND_LIMIT] = {
