@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Simulated hosts for tests of what changes something: made by `virt-ap sim create`."""
 
+import glob
 import os
 import subprocess
 
@@ -102,6 +103,11 @@ class SimHost:
                 for name in names:
                     path = os.path.relpath(os.path.join(parent, name), self.path)
                     result[path] = self.read(path)
+        for queue in glob.glob(self.file("sys/devices/ap/card??/??.????")):
+            path = os.path.relpath(queue, self.path)
+            driver = os.path.join(queue, "driver")
+            result[f"{path}/driver"] = os.readlink(driver) if os.path.islink(driver) else None
+            result[f"{path}/driver_override"] = self.read(f"{path}/driver_override")
         live = "sys/devices/vfio_ap/matrix"
         for uuid in os.listdir(self.file(live)):
             for attr in ("matrix", "control_domains", "guest_matrix"):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the verbs do on simulated hosts: for the tests that kill them, and that let calls fail."""
 
+import os
 import signal
 import subprocess
 
@@ -45,6 +46,30 @@ def leave_open(path, call, n, *verb):
     return prepare
 
 
+def two_masks(host):
+    """To have a queue of adapter 2 again the host needs a bit in each mask."""
+    host.must("free", "01.0005")
+
+
+def all_of_the_host(host):
+    host.must("reclaim", "2", "3")
+    os.unlink(host.file("etc/udev/rules.d/41-ap.rules"))
+
+
+def all_overridden(host):
+    all_of_the_host(host)
+    host.must("free", "01.0005")
+
+
+def leave_handover_open(path, call, n, prepare, *verb):
+    """The same of queues that change hands."""
+    def run(host):
+        prepare(host)
+        assert run_killed(host, verb, call, n, "-P", host.file(path))
+        assert host.read(JOURNAL)
+    return run
+
+
 UPDATE = ["update", A, "--live", "--config", "FILE"]
 RECOVER = ["recover"]
 
@@ -66,5 +91,13 @@ SCENARIOS = [
     ("recover a half update", "6.12", leave_open(KERNEL, "rename", 1, *UPDATE), RECOVER),
     ("recover a half update bit by bit", "6.0", leave_open(KERNEL, "rename", 3, *UPDATE), RECOVER),
     ("recover a whole update", "6.12", leave_open(JOURNAL, "unlink", 1, *UPDATE), RECOVER),
+    ("free", "6.12", None, ["free", "01.0005"]),
+    ("reclaim by both masks", "6.12", two_masks, ["reclaim", "02.0005"]),
+    ("free by driver_override", "7.2", all_of_the_host, ["free", "01.0005"]),
+    ("reclaim by driver_override", "7.2", all_overridden, ["reclaim", "01.0005"]),
+    ("recover a half reclaim", "6.12",
+     leave_handover_open(KERNEL, "rename", 1, two_masks, "reclaim", "02.0005"), RECOVER),
+    ("recover a half override", "7.2",
+     leave_handover_open(KERNEL, "rename", 2, all_of_the_host, "free", "01.0005"), RECOVER),
     ("recover a half start", "6.0", leave_open(KERNEL, "rename", 4, "start", "FILE"), RECOVER),
 ]

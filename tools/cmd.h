@@ -74,6 +74,8 @@ extern const Cmd cmd_start;
 extern const Cmd cmd_stop;
 extern const Cmd cmd_autostart;
 extern const Cmd cmd_update;
+extern const Cmd cmd_free;
+extern const Cmd cmd_reclaim;
 extern const Cmd cmd_recover;
 extern const Cmd cmd_sim;
 /* What virt-ap does without a command; not one of its commands. */

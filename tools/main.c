@@ -22,7 +22,8 @@ static const Cmd cmd_help;
 static const Cmd *const commands[] = {
     &cmd_list,   &cmd_map,  &cmd_show,      &cmd_check,  &cmd_explain, &cmd_capture,
     &cmd_plan,   &cmd_define, &cmd_undefine, &cmd_start, &cmd_stop, &cmd_autostart, &cmd_update,
-    &cmd_recover, &cmd_sim, &cmd_qemu_args, &cmd_attach, &cmd_detach, &cmd_doctor, &cmd_help,
+    &cmd_free, &cmd_reclaim, &cmd_recover, &cmd_sim, &cmd_qemu_args, &cmd_attach, &cmd_detach,
+    &cmd_doctor, &cmd_help,
 };
 
 /* Of every command; the common ones that take a value are in take_option(). */

@@ -441,6 +441,28 @@ ap_driver_update(ApDriver *driver, const char *uuid, const ApMdevDef *def, gbool
 }
 
 
+gboolean
+ap_driver_hand_over(ApDriver *driver, const ApHandoverRequest *request, ApHandover **ret_handover,
+                    ApOutcome *ret_outcome, GError **error)
+{
+    g_auto(Work) work = { 0 };
+    g_autoptr(ApHandover) handover = NULL;
+
+    if (!begin_change(&work, driver, request->reclaim ? "reclaim" : "free", NULL, TRUE, error))
+        return FALSE;
+    load_inventory(&work);
+    handover = ap_handover_plan(driver->root, work.inventory, request, error);
+    if (!handover)
+        return FALSE;
+    take_findings(&work, ap_handover_check(handover, work.inventory));
+    ap_handover_add_steps(handover, work.txn);
+    if (!finish(&work, ret_outcome, error))
+        return FALSE;
+    *ret_handover = g_steal_pointer(&handover);
+    return TRUE;
+}
+
+
 static ApInventory *
 load_for_leftovers(gpointer data)
 {

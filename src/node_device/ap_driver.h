@@ -3,6 +3,7 @@
  * transaction. For virt-ap and virtapd. */
 #pragma once
 
+#include "node_device/ap_handover.h"
 #include "node_device/conflict/ap_conflict.h"
 #include "node_device/txn/ap_kernel.h"
 
@@ -150,6 +151,23 @@ ap_driver_stop(ApDriver *driver, const char *uuid, ApOutcome *ret_outcome, GErro
 gboolean
 ap_driver_update(ApDriver *driver, const char *uuid, const ApMdevDef *def, gboolean config,
                  gboolean live, ApOutcome *ret_outcome, GError **error);
+
+/**
+ * ap_driver_hand_over:
+ * @driver: a driver
+ * @request: queues that change hands between the host and its guests
+ * @ret_handover: (out): what it came to; the caller frees it with ap_handover_free(); untouched on
+ *   failure
+ * @ret_outcome: (out caller-allocates): as above, without an mdev
+ * @error: return location
+ *
+ * Errors: as ap_driver_define(), and those of ap_handover_plan().
+ *
+ * Returns: as ap_driver_define().
+ */
+gboolean
+ap_driver_hand_over(ApDriver *driver, const ApHandoverRequest *request, ApHandover **ret_handover,
+                    ApOutcome *ret_outcome, GError **error);
 
 /**
  * ap_driver_recover:

@@ -298,8 +298,9 @@ ap_mask_parse_list(const char *text, ApMask *ret_mask, GError **error)
 }
 
 
-char *
-ap_mask_describe(const ApMask *mask)
+/* The ids as ranges, each with @prefix, @separator between them. */
+static char *
+format_ranges(const ApMask *mask, const char *prefix, const char *separator)
 {
     GString *text = g_string_new(NULL);
     int first = ap_mask_next(mask, 0);
@@ -309,12 +310,26 @@ ap_mask_describe(const ApMask *mask)
 
         while (last < AP_ID_MAX && ap_mask_has(mask, last + 1))
             last++;
-        g_string_append_printf(text, "%s0x%02x", text->len ? ", " : "", first);
+        g_string_append_printf(text, "%s%s0x%02x", text->len ? separator : "", prefix, first);
         if (last > first)
             g_string_append_printf(text, "-0x%02x", last);
         first = ap_mask_next(mask, last + 1);
     }
-    if (text->len == 0)
-        g_string_append(text, "none");
     return g_string_free(text, FALSE);
+}
+
+
+char *
+ap_mask_describe(const ApMask *mask)
+{
+    return ap_mask_is_empty(mask) ? g_strdup("none") : format_ranges(mask, "", ", ");
+}
+
+
+char *
+ap_mask_to_terms(const ApMask *mask, char sign)
+{
+    const char prefix[] = { sign, '\0' };
+
+    return format_ranges(mask, prefix, ",");
 }

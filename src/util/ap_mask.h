@@ -216,3 +216,14 @@ ap_mask_parse_list(const char *text, ApMask *ret_mask, GError **error);
  */
 char *
 ap_mask_describe(const ApMask *mask);
+
+/**
+ * ap_mask_to_terms:
+ * @mask: a mask, not empty
+ * @sign: '+' or '-'
+ *
+ * Returns: what adds the ids of @mask to another mask, or takes them away, as the kernel and chzdev
+ *   read it: "-0x04,-0x49-0x53"; the caller frees it.
+ */
+char *
+ap_mask_to_terms(const ApMask *mask, char sign);

@@ -69,6 +69,15 @@ ap_judge_refuse(ApJudge *judge, ApCode code, char *message, char *hint)
 
 
 void
+ap_judge_refuse_other(ApJudge *judge, ApCode code, const ApApqnSet *apqns, const ApMdev *other,
+                      char *message, char *hint)
+{
+    add_finding(judge, code, AP_SEVERITY_REJECT, apqns, ap_judge_get_guest(judge),
+                other ? other->uuid : NULL, other ? other->guest : NULL, message, hint);
+}
+
+
+void
 ap_judge_report_other(ApJudge *judge, ApCode code, ApWeight weight, const ApApqnSet *apqns,
                       const char *other_mdev, const ApGuest *other_guest, char *message,
                       char *hint)
@@ -219,6 +228,8 @@ get_problem_hint(const ApProblem *problem)
     if (problem->hides == AP_PROBLEM_HIDES_MASKS)
         return "which queues are the host's cannot be told: nothing starts until the masks can be "
                "read";
+    if (problem->hides == AP_PROBLEM_HIDES_NEED)
+        return "it may say that the host itself needs a queue: mend it, or remove the file";
     if (problem->hides == AP_PROBLEM_HIDES_HOLDER)
         return "it may say that a guest has the queue: mend it, or remove the file if its guest "
                "does not run";
@@ -264,6 +275,8 @@ get_problem_weight(ApJudge *judge, const ApProblem *problem)
     gboolean is_grave = problem->is_live || own || problem->hides == AP_PROBLEM_HIDES_HOLDER ||
                         problem->hides == AP_PROBLEM_HIDES_DEFINED ||
                         depends_on_masks(judge, problem->hides) ||
+                        (problem->hides == AP_PROBLEM_HIDES_NEED &&
+                         judge->phase == AP_PHASE_FREE) ||
                         (problem->hides == AP_PROBLEM_HIDES_LAST_GUEST &&
                          refuses_former_guests(judge));
 
@@ -283,8 +296,8 @@ judge_problem(ApJudge *judge, const ApProblem *problem)
 
 
 /* A matrix is not taken from a guest that nobody can see. */
-static void
-judge_hidden_holders(ApJudge *judge)
+void
+ap_judge_hidden_holders(ApJudge *judge)
 {
     GPtrArray *guests = ap_inventory_get_guests(judge->inventory);
     GPtrArray *problems = ap_inventory_get_problems(judge->inventory);
@@ -312,7 +325,7 @@ judge_busy(ApJudge *judge)
     const ApGuest *holder = guest && uuid && ap_guest_holds(guest, uuid) ? guest : NULL;
     const char *user = holder || !uuid ? NULL : ap_inventory_get_user(judge->inventory, uuid);
 
-    judge_hidden_holders(judge);
+    ap_judge_hidden_holders(judge);
     if (!holder && !user && (!uuid || !ap_host_is_in_use(judge->host, uuid)))
         return;
     if (holder) {
@@ -332,8 +345,8 @@ judge_busy(ApJudge *judge)
 
 
 /* A live matrix that cannot be read may hold any queue; whatever else cannot be read is told. */
-static void
-judge_problems(ApJudge *judge)
+void
+ap_judge_problems(ApJudge *judge)
 {
     GPtrArray *problems = ap_inventory_get_problems(judge->inventory);
 
@@ -366,7 +379,7 @@ ap_judge_surroundings(ApJudge *judge)
 {
     judge_bus(judge);
     ap_judge_binding(judge);
-    judge_problems(judge);
+    ap_judge_problems(judge);
 }
 
 
@@ -516,7 +529,7 @@ judge_unknown_mdev(ApJudge *judge)
     if (ap_problem_find(ap_inventory_get_problems(judge->inventory), uuid) ||
         !ap_inventory_knows_definition(judge->inventory, uuid)) {
         if (!judge->audit)
-            judge_problems(judge);
+            ap_judge_problems(judge);
         return;
     }
     ap_judge_report(judge, AP_CODE_EMPTY, AP_WEIGHT_USUAL, NULL, NULL,

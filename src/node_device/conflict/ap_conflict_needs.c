@@ -161,21 +161,18 @@ report_needs(ApJudge *judge, ApWeight weight, const ApApqnSet *set, const char *
 
 
 void
-ap_judge_needs(ApJudge *judge)
+ap_judge_given(ApJudge *judge, const ApApqnSet *given)
 {
     g_autoptr(GString) reasons = g_string_new(NULL);
     g_autoptr(GString) elsewhere_reasons = g_string_new(NULL);
     g_autoptr(GString) modes = g_string_new(NULL);
-    ApApqnSet given;
     ApApqnSet here;
     ApApqnSet elsewhere;
     ApApqnSet set = { 0 };
     ApApqnSet elsewhere_set = { 0 };
     gboolean has_keys;
 
-    if (!ap_host_owns_any(judge->host, &judge->matrix, &given))
-        return;
-    split_given(judge, &given, &here, &elsewhere);
+    split_given(judge, given, &here, &elsewhere);
     has_keys = find_needed(judge, &here, &set, reasons);
     find_default_domain(judge, &here, &set, reasons);
     find_last_of_mode(judge->host, &here, &set, modes);
@@ -189,6 +186,16 @@ ap_judge_needs(ApJudge *judge)
     report_needs(judge, AP_WEIGHT_USUAL, &elsewhere_set,
                  WHAT_ELSEWHERE, elsewhere_reasons->str,
                  HINT_ELSEWHERE);
+}
+
+
+void
+ap_judge_needs(ApJudge *judge)
+{
+    ApApqnSet given;
+
+    if (ap_host_owns_any(judge->host, &judge->matrix, &given))
+        ap_judge_given(judge, &given);
 }
 
 

@@ -41,6 +41,11 @@ ap_judge_report_other(ApJudge *judge, ApCode code, ApWeight weight, const ApApqn
 void
 ap_judge_refuse(ApJudge *judge, ApCode code, char *message, char *hint);
 
+/* The same, about APQNs and the other side's mdev, both of which may be NULL. */
+void
+ap_judge_refuse_other(ApJudge *judge, ApCode code, const ApApqnSet *apqns, const ApMdev *other,
+                      char *message, char *hint);
+
 /* "APQN 05.0047 (adapter 5, domain 71) " and @rest, then the other APQNs of @apqns. */
 char *
 ap_judge_say(const ApApqnSet *apqns, const char *rest, ...) G_GNUC_PRINTF(2, 3);
@@ -76,6 +81,14 @@ ap_judge_make(ApInventory *inventory, const ApCandidate *candidate, ApPhase phas
 void
 ap_judge_phases(ApInventory *inventory, const ApCandidate *candidate, guint phases,
                 gboolean audit, GPtrArray *findings);
+
+/* What cannot be read and may say who has an mdev. */
+void
+ap_judge_hidden_holders(ApJudge *judge);
+
+/* Whatever cannot be read. */
+void
+ap_judge_problems(ApJudge *judge);
 
 /* What concerns the host and not the matrix. */
 void
@@ -145,6 +158,10 @@ ap_judge_previous_owner(ApJudge *judge);
 /* ap_conflict_needs.c: the host cannot do without the queues that it is to give away. */
 void
 ap_judge_needs(ApJudge *judge);
+
+/* ap_conflict_needs.c: the same, of queues that need not be a rectangle. */
+void
+ap_judge_given(ApJudge *judge, const ApApqnSet *given);
 
 /* ap_conflict_needs.c: what the host needs and does not have, whoever has it. */
 void

@@ -15,11 +15,14 @@
 static const ApRule rules[AP_N_CODES] = {
     [AP_CODE_IN_USE] = {
         CONFLICT "_share.c:share_with" " "
-        CONFLICT "_live.c:ap_judge_going", TRUE,
+        CONFLICT "_live.c:ap_judge_going" " "
+        CONFLICT "_handover.c:refuse_held" " "
+        CONFLICT "_handover.c:refuse_unseen", TRUE,
         { { REJECT, REJECT, REJECT }, { REJECT, REJECT, REJECT } },
     },
     [AP_CODE_DEFINED_ELSEWHERE] = {
-        CONFLICT "_share.c:share_with", TRUE,
+        CONFLICT "_share.c:share_with" " "
+        CONFLICT "_handover.c:refuse_defined", TRUE,
         { { WARN, WARN, WARN }, { REJECT, WARN, WARN } },
         "the other is active, autostart, or named by a guest",
     },
@@ -101,7 +104,7 @@ static const ApRule rules[AP_N_CODES] = {
     },
     [AP_CODE_UNREADABLE] = {
         CONFLICT ".c:judge_problem" " "
-        CONFLICT ".c:judge_hidden_holders" " "
+        CONFLICT ".c:ap_judge_hidden_holders" " "
         CONFLICT ".c:judge_bus" " "
         CONFLICT "_boot.c:ap_judge_boot" " "
         CONFLICT "_live.c:report_unread", FALSE,

@@ -47,9 +47,23 @@ read_node_mask(const ApRoot *root, const char *name, const char *mask, ApMask *r
 
         if (text)
             g_prefix_error(&error, "%s: ", full);
-        ap_problem_add(problems, g_steal_pointer(&error), NULL, FALSE);
+        ap_problem_add_hidden(problems, g_steal_pointer(&error), AP_PROBLEM_HIDES_NEED);
     }
     return FALSE;
+}
+
+
+/* The names in a directory of which nobody says that it must be there; NULL if they cannot be
+ * known, or there are none. */
+static GPtrArray *
+list_names(const ApRoot *root, const char *path, GPtrArray *problems)
+{
+    g_autoptr(GError) error = NULL;
+    GPtrArray *names = ap_root_list(root, path, &error);
+
+    if (!names && !g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
+        ap_problem_add_hidden(problems, g_steal_pointer(&error), AP_PROBLEM_HIDES_NEED);
+    return names;
 }
 
 
@@ -57,7 +71,7 @@ read_node_mask(const ApRoot *root, const char *name, const char *mask, ApMask *r
 static void
 load_nodes(const ApRoot *root, GPtrArray *needs, GPtrArray *problems)
 {
-    g_autoptr(GPtrArray) names = ap_root_list(root, AP_NEEDS_NODE_DIR, NULL);
+    g_autoptr(GPtrArray) names = list_names(root, AP_NEEDS_NODE_DIR, problems);
     ApMask full = ap_mask_range(0, AP_ID_MAX);
 
     for (guint i = 0; names && i < names->len; i++) {
@@ -174,7 +188,7 @@ ap_needs_parse_token(const char *text, ApApqnSet *set, GError **error)
 static void
 load_tokens(const ApRoot *root, GPtrArray *needs, GPtrArray *problems)
 {
-    g_autoptr(GPtrArray) names = ap_root_list(root, AP_NEEDS_TOKEN_DIR, NULL);
+    g_autoptr(GPtrArray) names = list_names(root, AP_NEEDS_TOKEN_DIR, problems);
 
     for (guint i = 0; names && i < names->len; i++) {
         const char *name = names->pdata[i];
@@ -192,7 +206,7 @@ load_tokens(const ApRoot *root, GPtrArray *needs, GPtrArray *problems)
             g_prefix_error(&error, "%s: ", full);
         }
         if (error)
-            ap_problem_add(problems, g_steal_pointer(&error), NULL, FALSE);
+            ap_problem_add_hidden(problems, g_steal_pointer(&error), AP_PROBLEM_HIDES_NEED);
         else if (!ap_apqn_set_is_empty(&set))
             add_need(needs, g_strdup_printf("openCryptoki's EP11 token (%s) uses", name), &set);
     }

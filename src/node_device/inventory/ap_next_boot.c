@@ -156,6 +156,19 @@ ap_next_boot_concerns_rule(const char *text)
 }
 
 
+static void
+add_rule(ApNextBoot *next, const char *path, const char *text, GPtrArray *rules)
+{
+    Rule *rule = g_new0(Rule, 1);
+
+    rule->path = g_strdup(path);
+    rule->name = strrchr(rule->path, '/') + 1;
+    rule->shown = keep(next, ap_root_describe(next->host->root, rule->path));
+    rule->text = g_strdup(text);
+    g_ptr_array_add(rules, rule);
+}
+
+
 /* Reads one file of rules. A link to /dev/null stands for no rules. */
 static void
 read_rule(ApNextBoot *next, ApDir *dir, const char *dir_path, const char *name,
@@ -165,7 +178,6 @@ read_rule(ApNextBoot *next, ApDir *dir, const char *dir_path, const char *name,
     g_autoptr(GError) error = NULL;
     gsize length;
     const char *text = ap_dir_read(dir, name, AP_ROOT_LARGE_MAX, &length, &error);
-    Rule *rule;
 
     if (!text) {
         g_autofree char *target = ap_root_read_target(next->host->root, path);
@@ -183,14 +195,8 @@ read_rule(ApNextBoot *next, ApDir *dir, const char *dir_path, const char *name,
         set_unknown(next, g_strdup_printf("%s: no text", shown));
         return;
     }
-    if (!ap_next_boot_concerns_rule(text))
-        return;
-    rule = g_new0(Rule, 1);
-    rule->path = g_steal_pointer(&path);
-    rule->name = strrchr(rule->path, '/') + 1;
-    rule->shown = keep(next, ap_root_describe(next->host->root, rule->path));
-    rule->text = g_strdup(text);
-    g_ptr_array_add(rules, rule);
+    if (ap_next_boot_concerns_rule(text))
+        add_rule(next, path, text, rules);
 }
 
 
@@ -226,15 +232,31 @@ compare_rules(gconstpointer a, gconstpointer b)
 }
 
 
+/* What chzdev's rule would be, instead of what it is. */
+typedef struct {
+    gboolean counts;
+    const char *text; /* NULL: as if it were not there */
+} AsIf;
+
+
 /* The rules that concern us, in the order in which udev goes through them. */
 static GPtrArray *
-read_rules(ApNextBoot *next)
+read_rules(ApNextBoot *next, AsIf as_if)
 {
+    static const char *const chzdev = AP_NEXT_BOOT_CHZDEV_RULE;
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     GPtrArray *rules = g_ptr_array_new_with_free_func(rule_free);
 
-    for (const char *const *dir = ap_next_boot_rule_dirs; *dir; dir++)
+    if (as_if.counts)
+        g_hash_table_add(seen, g_strdup(strrchr(chzdev, '/') + 1));
+    if (as_if.counts && as_if.text)
+        add_rule(next, chzdev, as_if.text, rules);
+    for (const char *const *dir = ap_next_boot_rule_dirs; *dir; dir++) {
         read_rule_dir(next, *dir, seen, rules);
+        /* Without it, one of the same name in another directory would act. */
+        if (as_if.counts && !as_if.text && dir == ap_next_boot_rule_dirs)
+            g_hash_table_remove(seen, strrchr(chzdev, '/') + 1);
+    }
     g_ptr_array_sort(rules, compare_rules);
     return rules;
 }
@@ -521,8 +543,8 @@ keep_override_rules(ApNextBoot *next, GPtrArray *rules)
 }
 
 
-ApNextBoot *
-ap_next_boot_load(ApHost *host, GPtrArray *problems)
+static ApNextBoot *
+load(ApHost *host, AsIf as_if, GPtrArray *problems)
 {
     ApNextBoot *next = g_new0(ApNextBoot, 1);
     guint n_denials = ap_root_count_denials(host->root);
@@ -539,7 +561,7 @@ ap_next_boot_load(ApHost *host, GPtrArray *problems)
     if (ap_root_exists(host->root, "/usr/lib/udev/rules.d") ||
         ap_root_exists(host->root, "/lib/udev/rules.d"))
         next->no_restorer = "no udev rule of driverctl restores it";
-    rules = read_rules(next);
+    rules = read_rules(next, as_if);
     compute_masks(next, rules);
     next->denied = ap_root_count_denials(host->root) > n_denials;
     read_records(next, problems);
@@ -555,6 +577,20 @@ ap_next_boot_load(ApHost *host, GPtrArray *problems)
         set_unknown(next, g_strdup("neither the masks nor " AP_NEXT_BOOT_CMDLINE
                                    " can be read"));
     return next;
+}
+
+
+ApNextBoot *
+ap_next_boot_load(ApHost *host, GPtrArray *problems)
+{
+    return load(host, (AsIf){ 0 }, problems);
+}
+
+
+ApNextBoot *
+ap_next_boot_load_as_if(ApHost *host, const char *rule, GPtrArray *problems)
+{
+    return load(host, (AsIf){ TRUE, rule }, problems);
 }
 
 
@@ -651,9 +687,16 @@ add_not_overridden(const ApNextBoot *next, const ApMatrix *matrix, ApApqnSet *se
 
 
 gboolean
+ap_next_boot_has_records(const ApNextBoot *next)
+{
+    return g_hash_table_size(next->records) > 0;
+}
+
+
+gboolean
 ap_next_boot_has_overrides(const ApNextBoot *next)
 {
-    return g_hash_table_size(next->records) > 0 || next->override_rules->len > 0;
+    return ap_next_boot_has_records(next) || next->override_rules->len > 0;
 }
 
 
@@ -697,7 +740,7 @@ say_why(const ApNextBoot *next, const ApBootMasks *masks)
         return g_strdup_printf("%s sets masks and " AP_NEXT_BOOT_RECORDS " keeps a "
                                "driver_override: the kernel takes only one of the two",
                                ap ? ap : aq);
-    if (g_hash_table_size(next->records) > 0 && next->no_restorer)
+    if (ap_next_boot_has_records(next) && next->no_restorer)
         return g_strdup_printf(AP_NEXT_BOOT_RECORDS " keeps a driver_override, but %s",
                                next->no_restorer);
     if (are_full(masks) &&
@@ -749,9 +792,8 @@ ap_next_boot_is_in_force(const ApNextBoot *next)
 }
 
 
-/* A mask as chzdev takes it. */
-static char *
-format_mask(const ApMask *mask)
+char *
+ap_next_boot_format_mask(const ApMask *mask)
 {
     g_autofree char *list = ap_mask_describe(mask);
     g_auto(GStrv) words = g_strsplit(list, " ", -1);
@@ -764,8 +806,8 @@ format_mask(const ApMask *mask)
 char *
 ap_next_boot_format_masks(const ApMask *apmask, const ApMask *aqmask, const char *how)
 {
-    g_autofree char *ap = format_mask(apmask);
-    g_autofree char *aq = format_mask(aqmask);
+    g_autofree char *ap = ap_next_boot_format_mask(apmask);
+    g_autofree char *aq = ap_next_boot_format_mask(aqmask);
 
     return g_strdup_printf("chzdev --type ap apmask=%s aqmask=%s %s", ap, aq, how);
 }

@@ -86,6 +86,17 @@ ApNextBoot *
 ap_next_boot_load(ApHost *host, GPtrArray *problems);
 
 /**
+ * ap_next_boot_load_as_if:
+ * @host: a host; must live as long as what is returned
+ * @rule: (nullable): what AP_NEXT_BOOT_CHZDEV_RULE would hold; NULL: as if it were not there
+ * @problems: (element-type ApProblem): where to note what cannot be read
+ *
+ * Returns: what the next boot would make of it; the caller frees it with ap_next_boot_free().
+ */
+ApNextBoot *
+ap_next_boot_load_as_if(ApHost *host, const char *rule, GPtrArray *problems);
+
+/**
  * ap_next_boot_free:
  * @next: (nullable): a next boot
  */
@@ -116,6 +127,15 @@ ap_next_boot_get_masks(const ApNextBoot *next);
 gboolean
 ap_next_boot_owns_any(ApNextBoot *next, const ApMatrix *matrix, ApApqnSet *ret_owned,
                       char **ret_why);
+
+/**
+ * ap_next_boot_has_records:
+ * @next: a next boot
+ *
+ * Returns: whether driverctl keeps a driver_override of some queue.
+ */
+gboolean
+ap_next_boot_has_records(const ApNextBoot *next);
 
 /**
  * ap_next_boot_has_overrides:
@@ -161,6 +181,15 @@ ap_next_boot_concerns_rule(const char *text);
  */
 gboolean
 ap_next_boot_names_zcrypt(const char *text);
+
+/**
+ * ap_next_boot_format_mask:
+ * @mask: a mask
+ *
+ * Returns: what chzdev takes for it, "0x00-0x04,0x06-0xff"; the caller frees it.
+ */
+char *
+ap_next_boot_format_mask(const ApMask *mask);
 
 /**
  * ap_next_boot_format_masks:

@@ -14,6 +14,7 @@
  * @AP_PROBLEM_HIDES_MASKS: which queues are the host's
  * @AP_PROBLEM_HIDES_BOOT: which queues are the host's after the next boot
  * @AP_PROBLEM_HIDES_GOING: what an mdev holds that is being removed, or made; the queues tell
+ * @AP_PROBLEM_HIDES_NEED: which queues the host itself needs
  * @AP_N_PROBLEM_HIDES: how many there are
  *
  * What can be in a file that cannot be read.
@@ -27,6 +28,7 @@ typedef enum {
     AP_PROBLEM_HIDES_MASKS,
     AP_PROBLEM_HIDES_BOOT,
     AP_PROBLEM_HIDES_GOING,
+    AP_PROBLEM_HIDES_NEED,
     AP_N_PROBLEM_HIDES,
 } ApProblemHides;
 

@@ -45,7 +45,7 @@ ap_zkey_load(const ApRoot *root, ApApqnSet *ret_set, GPtrArray *problems)
 
     memset(ret_set, 0, sizeof(*ret_set));
     if (!names && !g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
-        ap_problem_add(problems, g_steal_pointer(&error), NULL, FALSE);
+        ap_problem_add_hidden(problems, g_steal_pointer(&error), AP_PROBLEM_HIDES_NEED);
     for (guint i = 0; names && i < names->len; i++) {
         g_autofree char *path = g_strconcat(AP_ZKEY_DIR "/", names->pdata[i], NULL);
         g_autofree char *text = NULL;
@@ -59,6 +59,6 @@ ap_zkey_load(const ApRoot *root, ApApqnSet *ret_set, GPtrArray *problems)
             g_prefix_error(&error, "%s: ", full);
         }
         if (error)
-            ap_problem_add(problems, g_steal_pointer(&error), NULL, FALSE);
+            ap_problem_add_hidden(problems, g_steal_pointer(&error), AP_PROBLEM_HIDES_NEED);
     }
 }

@@ -93,6 +93,52 @@ ap_txn_add_remove(ApTxn *txn, const char *uuid)
 }
 
 
+/* Adds a step that sets or clears the bits of @ids, if there are any. */
+static void
+add_mask(ApTxn *txn, const char *name, ApMask *mask, const ApMask *ids, gboolean set)
+{
+    ApStep *step;
+
+    if (ap_mask_is_empty(ids))
+        return;
+    step = add_step(txn, AP_STEP_MASK, name);
+    step->mask_before = *mask;
+    *mask = set ? ap_mask_or(mask, ids) : ap_mask_minus(mask, ids);
+    step->mask_after = *mask;
+}
+
+
+void
+ap_txn_add_masks(ApTxn *txn, const ApMask *apmask, const ApMask *aqmask, const ApMask *new_apmask,
+                 const ApMask *new_aqmask)
+{
+    static const char *const names[] = { "apmask", "aqmask" };
+    const ApMask *const old[] = { apmask, aqmask };
+    const ApMask *const new[] = { new_apmask, new_aqmask };
+    ApMask now[] = { *apmask, *aqmask };
+
+    /* So the host never has more on the way than before or afterwards. */
+    for (guint pass = 0; pass < 2; pass++) {
+        for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+            ApMask ids = pass == 0 ? ap_mask_minus(old[i], new[i]) : ap_mask_minus(new[i], old[i]);
+
+            add_mask(txn, names[i], &now[i], &ids, pass == 1);
+        }
+    }
+}
+
+
+void
+ap_txn_add_override(ApTxn *txn, ApApqn apqn, const char *before, const char *after)
+{
+    g_autofree char *name = ap_apqn_to_string(apqn);
+    ApStep *step = add_step(txn, AP_STEP_OVERRIDE, name);
+
+    step->driver_before = g_strdup(before);
+    step->driver_after = g_strdup(after);
+}
+
+
 /* @ret_begun is set on failure too: a step that failed may have done a part, or all. */
 static gboolean
 do_step(ApTxn *txn, const ApStep *step, gboolean *ret_begun, GError **error)
@@ -100,6 +146,8 @@ do_step(ApTxn *txn, const ApStep *step, gboolean *ret_begun, GError **error)
     *ret_begun = TRUE;
     if (step->kind == AP_STEP_FILE)
         return ap_step_file_do(txn->root, step, error);
+    if (ap_step_is_of_bus(step))
+        return ap_step_bus_do(txn->root, txn->kernel, step, ret_begun, error);
     return ap_step_mdev_do(txn->root, txn->kernel, step, ret_begun, error);
 }
 
@@ -116,6 +164,8 @@ undo_steps(ApTxn *txn, guint n, gboolean same_boot, GError **error)
 
         if (step->kind == AP_STEP_FILE)
             ap_step_file_undo(txn->root, step, place);
+        else if (same_boot && ap_step_is_of_bus(step))
+            ap_step_bus_undo(txn->root, txn->kernel, step, place);
         else if (same_boot)
             ap_step_mdev_undo(txn->root, txn->kernel, step, place);
     }
@@ -138,9 +188,13 @@ report_foreign(ApTxn *txn, guint n, gboolean same_boot, GString *report, GError 
         ApMatrix now = { 0 };
         gboolean active;
 
-        if (!g_hash_table_add(seen, step->name))
+        /* The two steps of a mask concern other bits. */
+        if (!ap_step_is_of_bus(step) && !g_hash_table_add(seen, step->name))
             continue;
-        if (step->kind == AP_STEP_FILE) {
+        if (same_boot && ap_step_is_of_bus(step)) {
+            if (!ap_step_bus_is(txn->root, step, FALSE, &is_before, error))
+                return FALSE;
+        } else if (step->kind == AP_STEP_FILE) {
             if (!ap_step_file_holds(txn->root, step->name, step->file_before, &is_before, error))
                 return FALSE;
         } else if (same_boot) {
@@ -165,7 +219,7 @@ static gboolean
 take_back(ApTxn *txn, guint failed, guint n_begun, GString *report, GError **error)
 {
     const ApStep *step = txn->steps->pdata[failed];
-    guint n = step->kind == AP_STEP_MATRIX ? n_begun : failed;
+    guint n = step->kind == AP_STEP_MATRIX || ap_step_is_of_bus(step) ? n_begun : failed;
 
     return undo_steps(txn, n_begun, TRUE, error) && report_foreign(txn, n, TRUE, report, error);
 }
@@ -271,6 +325,9 @@ is_done(ApTxn *txn, gboolean same_boot, gboolean *ret_done, GError **error)
         if (step->kind == AP_STEP_FILE) {
             if (!ap_step_file_holds(txn->root, step->name, step->file_after, ret_done, error))
                 return FALSE;
+        } else if (same_boot && ap_step_is_of_bus(step)) {
+            if (!ap_step_bus_is(txn->root, step, TRUE, ret_done, error))
+                return FALSE;
         } else if (same_boot && !is_mdev_done(txn, step, ret_done, error)) {
             return FALSE;
         }
@@ -293,25 +350,35 @@ tidy(ApTxn *txn, GError **error)
 
 
 static gboolean
-concerns_files(const ApTxn *txn)
+concerns(const ApTxn *txn, gboolean (*is_meant)(const ApStep *step))
 {
     for (guint i = 0; i < txn->steps->len; i++) {
-        const ApStep *step = txn->steps->pdata[i];
-
-        if (step->kind == AP_STEP_FILE)
+        if (is_meant(txn->steps->pdata[i]))
             return TRUE;
     }
     return FALSE;
 }
 
 
-/* What is there to say of a change that is not to be undone. Matrices do not outlive a boot. */
+static gboolean
+is_file(const ApStep *step)
+{
+    return step->kind == AP_STEP_FILE;
+}
+
+
+/* What is there to say of a change that is not to be undone. What it did in the kernel does not
+ * outlive a boot. */
 static const char *
 describe_end(const ApTxn *txn, gboolean same_boot)
 {
     if (same_boot)
         return "was complete";
-    return concerns_files(txn) ? "its files are complete; active matrices ended with that boot"
+    if (concerns(txn, ap_step_is_of_bus))
+        return concerns(txn, is_file)
+                   ? "its files are complete; the masks and drivers of then ended with that boot"
+                   : "nothing is left of it: the masks and drivers of then ended with that boot";
+    return concerns(txn, is_file) ? "its files are complete; active matrices ended with that boot"
                                : "nothing is left of it: active matrices ended with that boot";
 }
 

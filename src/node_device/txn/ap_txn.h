@@ -93,6 +93,33 @@ void
 ap_txn_add_remove(ApTxn *txn, const char *uuid);
 
 /**
+ * ap_txn_add_masks:
+ * @txn: a transaction
+ * @apmask: adapters of the host's own drivers by then
+ * @aqmask: their domains
+ * @new_apmask: what @apmask is to be
+ * @new_aqmask: what @aqmask is to be
+ *
+ * Adds up to four steps: what goes of either mask, then what comes. A step writes only the bits
+ * that change. If the mask is another than expected by then, the step fails.
+ */
+void
+ap_txn_add_masks(ApTxn *txn, const ApMask *apmask, const ApMask *aqmask, const ApMask *new_apmask,
+                 const ApMask *new_aqmask);
+
+/**
+ * ap_txn_add_override:
+ * @txn: a transaction
+ * @apqn: a queue that is there
+ * @before: its driver_override, "" if it has none
+ * @after: what it is to be, "vfio_ap" or ""
+ *
+ * Adds a step: the queue gets the driver_override, and the driver that goes with it.
+ */
+void
+ap_txn_add_override(ApTxn *txn, ApApqn apqn, const char *before, const char *after);
+
+/**
  * ap_txn_run:
  * @txn: a transaction
  * @error: return location

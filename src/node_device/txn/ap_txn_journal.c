@@ -12,6 +12,7 @@
 
 #include "conf/ap_json.h"
 #include "node_device/inventory/ap_defs.h"
+#include "node_device/inventory/ap_next_boot.h"
 #include "node_device/txn/ap_txn_priv.h"
 #include "util/ap_error.h"
 #include "util/ap_file.h"
@@ -27,7 +28,9 @@
 #define LOCK_WAIT_MS 5000
 #define LOCK_POLL_MS 50
 
-static const char *const kinds[] = { "file", "create", "matrix", "remove" };
+static const char *const kinds[] = {
+    "file", "create", "matrix", "remove", "mask", "override",
+};
 
 
 static void
@@ -38,6 +41,8 @@ step_free(gpointer data)
     g_free(step->name);
     g_clear_pointer(&step->file_before, g_bytes_unref);
     g_clear_pointer(&step->file_after, g_bytes_unref);
+    g_free(step->driver_before);
+    g_free(step->driver_after);
     g_free(step);
 }
 
@@ -120,6 +125,16 @@ matrix_to_json(const ApMatrix *matrix)
 
 
 static JsonObject *
+mask_to_json(const ApMask *mask)
+{
+    char text[AP_MASK_STRING_SIZE];
+
+    ap_mask_to_string(mask, text);
+    return json_object_new_string(text);
+}
+
+
+static JsonObject *
 step_to_json(const ApStep *step)
 {
     JsonObject *object = json_object_new_object();
@@ -133,6 +148,12 @@ step_to_json(const ApStep *step)
         json_object_object_add(object, "before", matrix_to_json(&step->before));
         json_object_object_add(object, "after", matrix_to_json(&step->after));
         json_object_object_add(object, "whole", json_object_new_boolean(step->whole));
+    } else if (step->kind == AP_STEP_MASK) {
+        json_object_object_add(object, "before", mask_to_json(&step->mask_before));
+        json_object_object_add(object, "after", mask_to_json(&step->mask_after));
+    } else if (step->kind == AP_STEP_OVERRIDE) {
+        json_object_object_add(object, "before", json_object_new_string(step->driver_before));
+        json_object_object_add(object, "after", json_object_new_string(step->driver_after));
     }
     return object;
 }
@@ -265,19 +286,64 @@ get_matrix(JsonObject *object, const char *key, ApMatrix *ret_matrix)
 }
 
 
-/* The names lead to files, which recovery writes as root: only what a verb can have written is one,
- * a definition. A verb that writes another file adds it here. */
+static gboolean
+get_mask(JsonObject *object, const char *key, ApMask *ret_mask)
+{
+    const char *text = ap_json_get_string(object, key);
+
+    return text && ap_mask_parse_sysfs(text, ret_mask, NULL);
+}
+
+
+/* No more than the name of a driver: it goes to the kernel. */
+static gboolean
+get_driver(JsonObject *object, const char *key, char **ret_driver)
+{
+    const char *text = ap_json_get_string(object, key);
+
+    if (!text || strspn(text, G_CSET_a_2_z G_CSET_DIGITS "_") != strlen(text))
+        return FALSE;
+    *ret_driver = g_strdup(text);
+    return TRUE;
+}
+
+
+/* Recovery writes these files as root: a definition, chzdev's rule, driverctl's records. A verb
+ * that writes another file adds it here. */
+static gboolean
+is_known_file(const char *path)
+{
+    static const char record[] = AP_NEXT_BOOT_RECORDS "/" AP_NEXT_BOOT_RECORD_PREFIX;
+    g_autofree char *uuid = NULL;
+    ApApqn apqn;
+
+    if (strcmp(path, AP_NEXT_BOOT_CHZDEV_RULE) == 0)
+        return TRUE;
+    if (g_str_has_prefix(path, record))
+        return ap_apqn_parse(path + strlen(record), &apqn);
+    if (!g_str_has_prefix(path, AP_DEFS_DIR "/"))
+        return FALSE;
+    uuid = ap_uuid_from_name(path + strlen(AP_DEFS_DIR "/"));
+    return uuid != NULL;
+}
+
+
+/* The names lead to files: only what a verb can have written is one. */
 static gboolean
 is_name_of(ApStepKind kind, const char *name)
 {
-    g_autofree char *uuid = NULL;
+    ApApqn apqn;
 
-    if (kind != AP_STEP_FILE)
+    switch (kind) {
+    case AP_STEP_FILE:
+        return is_known_file(name);
+    case AP_STEP_MASK:
+        return strcmp(name, "apmask") == 0 || strcmp(name, "aqmask") == 0;
+    case AP_STEP_OVERRIDE:
+        return ap_apqn_parse(name, &apqn);
+    default:
         return g_uuid_string_is_valid(name);
-    if (!g_str_has_prefix(name, AP_DEFS_DIR "/"))
-        return FALSE;
-    uuid = ap_uuid_from_name(name + strlen(AP_DEFS_DIR "/"));
-    return uuid != NULL;
+    }
 }
 
 
@@ -297,6 +363,12 @@ parse_step(JsonObject *object, ApStep *step)
     if (step->kind == AP_STEP_FILE)
         return get_bytes(object, "before", &step->file_before) &&
                get_bytes(object, "after", &step->file_after);
+    if (step->kind == AP_STEP_MASK)
+        return get_mask(object, "before", &step->mask_before) &&
+               get_mask(object, "after", &step->mask_after);
+    if (step->kind == AP_STEP_OVERRIDE)
+        return get_driver(object, "before", &step->driver_before) &&
+               get_driver(object, "after", &step->driver_after);
     if (step->kind != AP_STEP_MATRIX)
         return TRUE;
     step->whole = json_object_get_boolean(json_object_object_get(object, "whole"));

@@ -9,17 +9,23 @@ typedef enum {
     AP_STEP_CREATE,
     AP_STEP_MATRIX,
     AP_STEP_REMOVE,
+    AP_STEP_MASK,
+    AP_STEP_OVERRIDE,
 } ApStepKind;
 
 /**
  * ApStep:
  * @kind: what it does
- * @name: the file, or UUID of the mdev
+ * @name: the file, UUID of the mdev, "apmask" or "aqmask", or the queue
  * @file_before: (nullable): of a file
  * @file_after: (nullable): of a file
  * @before: of a matrix
  * @after: of a matrix
  * @whole: whether the matrix is written as a whole (ap_config), else it is one bit
+ * @mask_before: of a mask of the bus
+ * @mask_after: of a mask of the bus: bits were only set, or only cleared
+ * @driver_before: (nullable): the queue's driver_override, "" if it has none
+ * @driver_after: (nullable): the queue's driver_override, "" if it has none
  */
 typedef struct {
     ApStepKind kind;
@@ -29,6 +35,10 @@ typedef struct {
     ApMatrix before;
     ApMatrix after;
     gboolean whole;
+    ApMask mask_before;
+    ApMask mask_after;
+    char *driver_before;
+    char *driver_after;
 } ApStep;
 
 /**
@@ -100,3 +110,24 @@ ap_step_mdev_undo(const ApRoot *root, ApKernel *kernel, const ApStep *step, GErr
 gboolean
 ap_step_mdev_read(const ApRoot *root, const char *uuid, gboolean *ret_active, ApMatrix *ret_matrix,
                   GError **error);
+
+/* Whether the step is one of ap_txn_bus.c. */
+gboolean
+ap_step_is_of_bus(const ApStep *step);
+
+/* ap_txn_bus.c: @ret_begun as of ap_step_mdev_do(). AP_ERROR_REFUSED also if somebody else has
+ * changed it since it was judged, errors as of ap_kernel.h, AP_ERROR_IO. */
+gboolean
+ap_step_bus_do(const ApRoot *root, ApKernel *kernel, const ApStep *step, gboolean *ret_begun,
+               GError **error);
+
+/* ap_txn_bus.c: reverses only what still is as the step made it. Errors as of ap_kernel.h, and
+ * AP_ERROR_IO. */
+gboolean
+ap_step_bus_undo(const ApRoot *root, ApKernel *kernel, const ApStep *step, GError **error);
+
+/* ap_txn_bus.c: whether what the step changes is as after it, or as before it. AP_ERROR_IO,
+ * AP_ERROR_MASK. */
+gboolean
+ap_step_bus_is(const ApRoot *root, const ApStep *step, gboolean after, gboolean *ret_is,
+               GError **error);
