@@ -213,7 +213,7 @@ class World:
     def make_unreadable(self):
         rng = self.rng
         kind = rng.choice(["claim", "status", "mask", "matrix", "matrix", "gone", "gone",
-                           "definition", "guest", "rule"])
+                           "state", "definition", "guest", "rule"])
         if kind == "claim":
             self.has_cut_claim = True
             path = f"/run/libvirt-ap/claims/{guest_uuid('x')}.{full_uuid(rng.choice(MDEVS))}"
@@ -225,9 +225,9 @@ class World:
         elif kind == "status":
             self.has_cut_status = True
             self.file("/run/libvirt/qemu/x.xml", rng.choice([
-                "", "<domstatus state='running' pid='84'><domain><name>x</na",
-                "<domstatus state='dancing' pid='84'>\n"
-                f"{guest_xml('x', [full_uuid('a')])}</domstatus>"]))
+                "", "<domstatus state='running' pid='84'><domain><name>x</na"]))
+        elif kind == "state":
+            self.make_unknown_state(full_uuid("a"))
         elif kind == "mask":
             mask = rng.choice(["apmask", "aqmask"])
             self.hidden_masks.add(mask)
@@ -243,6 +243,12 @@ class World:
             self.has_bad_rule = True
             self.rows.append("rule apmask=none,5")
             self.rule = {}
+
+    def make_unknown_state(self, mdev):
+        """A newer libvirt may have it; whoever has a status has his mdev."""
+        self.file("/run/libvirt/qemu/x.xml", "<domstatus state='dancing' pid='84'>\n"
+                  f"{guest_xml('x', [mdev])}</domstatus>")
+        self.guests["x"] = Guest("x", mdev, True, False, None)
 
     def hide(self, path):
         if self.rng.random() < 0.5:
