@@ -29,8 +29,8 @@ mode=cca
 """
 A = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
 B = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
-UUIDS = {name: f"0000000{i}-0000-4000-8000-000000000000"
-         for i, name in enumerate(["payroll", "web", "third"])}
+UUIDS = {name: f"{i:08x}-0000-4000-8000-000000000000"
+         for i, name in enumerate(["payroll", "web", "third", *(f"g{i}" for i in range(10))])}
 NAMESPACE = "urn:libvirt-ap:domain:1"
 QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 
@@ -50,6 +50,12 @@ def metadata(adapter, domain, control=None):
             f"<ap:domain id='{domain}'/>{extra}</ap:matrix>")
 
 
+def ask_pool(name, queues, spread=None):
+    extra = f" spread='{spread}'" if spread else ""
+    return (f"<ap:matrix xmlns:ap='{NAMESPACE}'><ap:pool name='{name}' queues='{queues}'{extra}/>"
+            "</ap:matrix>")
+
+
 def qemu_args(*values):
     args = "".join(f"<qemu:arg value='{value}'/>" for value in values)
     return f"<qemu:commandline xmlns:qemu='{QEMU}'>{args}</qemu:commandline>"
@@ -62,11 +68,13 @@ def qemu_override(alias, name, value):
 
 
 class Hook(unittest.TestCase):
+    TOPOLOGY = TOPOLOGY
+
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.dir = pathlib.Path(directory.name)
-        (self.dir / "topology").write_text(TOPOLOGY)
+        (self.dir / "topology").write_text(self.TOPOLOGY)
         self.root = self.dir / "host"
         self.virt_ap("sim", "create", self.root, "--topology", self.dir / "topology", "--kernel",
                      "6.12")
@@ -701,6 +709,155 @@ class HookTest(Hook):
                       self.refuse("prepare begin", domain_xml("payroll", A)))
         for operation in ("started begin", "reconnect begin", "release end"):
             self.allow(operation, domain_xml("payroll", A))
+
+
+class PoolTest(Hook):
+    """Guests whose queues a pool chooses. The host has 05 and 06 for guests, four and four."""
+
+    TOPOLOGY = TOPOLOGY.replace("0x04,0x06,0x47", "0x04,0x05,0x06,0x47")
+    CONFIG = "[pool ep]\nadapters = 5,6\ndomains = 0-255\nguests = payroll;web;third;" \
+        "g0;g1;g2;g3;g4;g5;g6;g7;g8;g9\n"
+
+    def setUp(self):
+        super().setUp()
+        self.configure(self.CONFIG)
+
+    def test_a_pool_gives_what_is_free_and_takes_it_back(self):
+        for _ in range(2):
+            text = self.run_guest("payroll", A, metadata=ask_pool("ep", 2))
+            self.assertEqual(self.matrix(A), "05.0004\n05.0005\n")
+            other = self.run_guest("web", B, metadata=ask_pool("ep", 2, "yes"))
+            self.assertEqual(self.matrix(B), "05.0006\n06.0006\n")
+            for name, document, uuid in (("payroll", text, A), ("web", other, B)):
+                self.end_guest(name, document, uuid)
+                self.assertFalse(self.is_active(uuid))
+            self.assertEqual(self.claims(), [])
+
+    def test_what_is_defined_or_brought_is_not_given(self):
+        self.define(B, 5, 4)
+        self.write("etc/libvirt/qemu/web.xml", domain_xml("web", B.replace("b", "c"),
+                                                          metadata=metadata(5, 5)))
+        self.run_guest("payroll", A, metadata=ask_pool("ep", 2))
+        self.assertEqual(self.matrix(A), "05.0006\n05.0047\n")
+
+    def test_queues_of_the_host_are_not_given(self):
+        self.configure(self.CONFIG.replace("5,6", "7"))
+        self.assertIn("4 queues: the host's own drivers\n", self.refuse(
+            "prepare begin", domain_xml("payroll", A, metadata=ask_pool("ep", 1))) + "\n")
+        self.assertFalse(self.is_active(A))
+
+    def test_an_exhausted_pool_names_who_has_what(self):
+        self.run_guest("web", B, metadata=ask_pool("ep", 8))
+        message = self.refuse("prepare begin",
+                              domain_xml("payroll", A, metadata=ask_pool("ep", 1)))
+        self.assertIn("pool 'ep' cannot give guest 'payroll' what it asks for: 1 queue", message)
+        self.assertIn("8 queues in all, 0 free for guests", message)
+        self.assertIn(f"8 queues: mdev {B} of guest 'web' (running)", message)
+        self.assertFalse(self.is_active(A))
+        self.assertEqual(len(self.claims()), 1)
+
+    def test_what_fits_no_rectangle_is_refused(self):
+        for queues in (5, 7, 9):
+            self.assertIn("cannot be taken as adapters x domains", self.refuse(
+                "prepare begin", domain_xml("payroll", A, metadata=ask_pool("ep", queues))))
+        self.assertEqual(self.claims(), [])
+
+    def test_the_pool_says_which_cards(self):
+        for line, says in (("mode = cca", None), ("mode = ep11", "0 queues in all"),
+                           ("min-type = cex7", None), ("min-type = cex8", "0 queues in all"),
+                           ("mode = ep12", "'ep12' is no mode"),
+                           ("min-type = 7", "'7' is no card type")):
+            with self.subTest(line):
+                self.configure(self.CONFIG + line + "\n")
+                text = domain_xml("payroll", A, metadata=ask_pool("ep", 1))
+                if says:
+                    self.assertIn(says, self.refuse("prepare begin", text))
+                else:
+                    self.allow("prepare begin", text)
+                self.allow("release end", text, extra="failed")
+                self.assertFalse(self.is_active(A))
+
+    def test_no_pool_or_one_that_does_not_list_the_guest_refuses_whatever_is_allowed(self):
+        allow = "[severity]\nmetadata-mismatch = allow\nempty = allow\n"
+        for config, says in ((self.CONFIG.replace("pool ep", "pool other"), "no pool 'ep'"),
+                             (self.CONFIG.replace("payroll;", ""), "does not list"),
+                             ("", "no pool 'ep'")):
+            self.configure(config + allow)
+            self.assertIn(says, self.refuse(
+                "prepare begin", domain_xml("payroll", A, metadata=ask_pool("ep", 1))))
+            self.assertFalse(self.is_active(A))
+
+    def test_a_matrix_that_is_there_already_is_not_the_pools(self):
+        self.define(A, 5, 4)
+        text = domain_xml("payroll", A, metadata=ask_pool("ep", 1))
+        self.assertIn("is defined already", self.refuse("prepare begin", text))
+        self.virt_ap("--sim", self.root, "start", A)
+        self.assertIn("is active already", self.refuse("prepare begin", text))
+        self.assertTrue(self.is_active(A))
+
+    def test_an_element_with_a_mistake_is_refused(self):
+        good = ask_pool("ep", 1)
+        for bad in (good.replace("'ep'", "''"), good.replace(" name='ep'", ""),
+                    good.replace("'1'", "'0'"), good.replace("'1'", "'01'"),
+                    good.replace("'1'", "'0x1'"), good.replace("'1'", "'65537'"),
+                    good.replace(" queues='1'", ""), good.replace("queues=", "queue="),
+                    ask_pool("ep", 1, "maybe"),
+                    good.replace("/></ap", "/><ap:adapter id='5'/></ap"),
+                    good.replace("<ap:pool", "<ap:domain id='4'/><ap:pool"),
+                    good.replace("/></ap:matrix>", "/><ap:pool name='b' queues='1'/></ap:matrix>"),
+                    good.replace("/></ap:matrix>", ">x</ap:pool></ap:matrix>")):
+            with self.subTest(bad):
+                self.refuse("prepare begin", domain_xml("payroll", A, metadata=bad))
+                self.assertFalse(self.is_active(A))
+
+    def test_what_cannot_be_made_leaves_nothing_behind(self):
+        text = domain_xml("payroll", A, metadata=ask_pool("ep", 2))
+        for count in (1, 2, 3):
+            self.fail_once("write", "EIO", count)
+            self.refuse("prepare begin", text)
+            self.assertFalse(self.is_active(A))
+            self.assertEqual(self.claims(), [])
+        self.allow("prepare begin", text)
+
+    def test_ten_guests_at_once_of_a_pool_of_eight(self):
+        texts = {f"g{i}": (f"{i}" * 8 + A[8:], ask_pool("ep", 1)) for i in range(10)}
+        texts = {name: domain_xml(name, uuid, metadata=asked)
+                 for name, (uuid, asked) in texts.items()}
+        for round_ in range(20 if "SLOW" in os.environ else 3):
+            hooks = {name: subprocess.Popen(
+                [HOOK, "--sim", str(self.root), name, "prepare", "begin", "-"],
+                stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for name in texts}
+            for name, hook in hooks.items():
+                hook.stdin.write(texts[name])
+                hook.stdin.close()
+            messages = [hook.stderr.read() for hook in hooks.values()]
+            codes = [hook.wait() for hook in hooks.values()]
+            for hook in hooks.values():
+                hook.stderr.close()
+            self.assertEqual(sorted(codes), [0] * 8 + [1] * 2, f"round {round_}: {messages}")
+            held = [queue for i in range(10) if self.is_active(f"{i}" * 8 + A[8:])
+                    for queue in self.matrix(f"{i}" * 8 + A[8:]).split()]
+            self.assertEqual(sorted(held), [f"{a}.{d}" for a in ("05", "06")
+                                            for d in ("0004", "0005", "0006", "0047")])
+            for code, message in zip(codes, messages):
+                if code:
+                    self.assertIn("pool 'ep' cannot give guest", message)
+                    self.assertIn("(starting)", message)
+            for name, text in texts.items():
+                self.allow("release end", text, name=name, extra="failed")
+            self.assertEqual(self.claims(), [])
+            self.assertFalse([i for i in range(10) if self.is_active(f"{i}" * 8 + A[8:])])
+
+    def test_check_knows_that_a_pool_gives_it(self):
+        asked = ask_pool("ep", 2)
+        self.write("etc/libvirt/qemu/payroll.xml",
+                   domain_xml("payroll", A, metadata=asked).replace(" id='1'", ""))
+        for _ in range(2):
+            for words in ((), ("payroll",)):
+                said = self.virt_ap("--sim", self.root, "check", *words).stdout
+                self.assertRegex(said, rb"^(no conflicts: .*|nothing found)\n$")
+            if not self.is_active(A):
+                self.run_guest("payroll", A, metadata=asked)
 
 
 @unittest.skipUnless(os.environ.get("SLOW") == "1", "for the slow suite")

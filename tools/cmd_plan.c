@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/ap_card_kind.h"
 #include "conf/ap_nodedev_xml.h"
 #include "node_device/plan/ap_plan_host.h"
 #include "out.h"
@@ -51,11 +52,11 @@ parse_request(const CmdContext *context, ApPlanRequest *ret_request, GError **er
         !cmd_get_ids(context, "--domain", &request.domains, error))
         return FALSE;
     if (mode) {
-        request.mode = ap_plan_parse_mode(mode, error);
+        request.mode = ap_card_kind_parse_mode(mode, error);
         if (!request.mode)
             return FALSE;
     }
-    if (type && !ap_plan_parse_type(type, &request.min_generation, error))
+    if (type && !ap_card_kind_parse_type(type, &request.min_generation, error))
         return FALSE;
     *ret_request = request;
     return TRUE;

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "conf/ap_card_kind.h"
 #include "conf/ap_config_text.h"
 #include "util/ap_error.h"
 #include "util/ap_id.h"
@@ -248,6 +249,21 @@ read_ids(Reader *reader, const char *group, const char *key, ApMask *ret_mask, G
 }
 
 
+/* What the cards of a pool are. */
+static gboolean
+read_kind(Reader *reader, const char *group, const char *key, ApPool *pool, GError **error)
+{
+    g_autofree char *value = get_value(reader, group, key);
+    g_autoptr(GError) local = NULL;
+
+    if (strcmp(key, "mode") == 0)
+        pool->mode = ap_card_kind_parse_mode(value, &local);
+    else
+        ap_card_kind_parse_type(value, &pool->min_generation, &local);
+    return !local || set_key_error(reader, group, key, error, "%s", local->message);
+}
+
+
 static gboolean
 read_pool(Reader *reader, const char *group, const char *name, GError **error)
 {
@@ -265,6 +281,9 @@ read_pool(Reader *reader, const char *group, const char *name, GError **error)
                 return FALSE;
         } else if (strcmp(*key, "control-domains") == 0) {
             if (!read_ids(reader, group, *key, &pool->control_domains, error))
+                return FALSE;
+        } else if (strcmp(*key, "mode") == 0 || strcmp(*key, "min-type") == 0) {
+            if (!read_kind(reader, group, *key, pool, error))
                 return FALSE;
         } else if (strcmp(*key, "guests") == 0) {
             pool->guests = read_names(reader, group, *key, error);
@@ -476,6 +495,26 @@ ap_config_get_severity(const ApConfig *config,
 }
 
 
+const ApPool *
+ap_config_find_pool(const ApConfig *config, const char *name)
+{
+    for (guint i = 0; i < config->pools->len; i++) {
+        const ApPool *pool = config->pools->pdata[i];
+
+        if (strcmp(pool->name, name) == 0)
+            return pool;
+    }
+    return NULL;
+}
+
+
+gboolean
+ap_pool_has_guest(const ApPool *pool, const char *guest)
+{
+    return g_strv_contains((const char *const *)pool->guests, guest);
+}
+
+
 gboolean
 ap_config_allows(const ApConfig *config, const char *guest, const ApMatrix *matrix,
                  ApApqnSet *ret_denied, ApMask *ret_control)
@@ -488,7 +527,7 @@ ap_config_allows(const ApConfig *config, const char *guest, const ApMatrix *matr
         const ApPool *pool = config->pools->pdata[i];
         ApApqnSet allowed = { 0 };
 
-        if (!g_strv_contains((const char *const *)pool->guests, guest))
+        if (!ap_pool_has_guest(pool, guest))
             continue;
         ap_apqn_set_add(&allowed, &pool->adapters, &pool->domains);
         ap_apqn_set_remove_all(&denied, &allowed);

@@ -13,10 +13,14 @@
  * @adapters: adapters that belong to it
  * @domains: usage domains that belong to it
  * @control_domains: control domains that its guests may have beyond their own usage domains
+ * @mode: (nullable): "cca", "ep11" or "accel": what its cards are; NULL: any; static
+ * @min_generation: 7: its cards are CEX7 or later; 0: any
  * @guests: (array zero-terminated=1): names of the guests that may use its queues
  */
 typedef struct {
     char *name;
+    const char *mode;
+    int min_generation;
     ApMask adapters;
     ApMask domains;
     ApMask control_domains;
@@ -49,6 +53,26 @@ typedef struct {
  */
 ApConfig *
 ap_config_new(void);
+
+/**
+ * ap_config_find_pool:
+ * @config: a configuration
+ * @name: name of a pool
+ *
+ * Returns: (nullable): the pool, borrowed.
+ */
+const ApPool *
+ap_config_find_pool(const ApConfig *config, const char *name);
+
+/**
+ * ap_pool_has_guest:
+ * @pool: a pool
+ * @guest: name of a guest
+ *
+ * Returns: whether the guest may use its queues.
+ */
+gboolean
+ap_pool_has_guest(const ApPool *pool, const char *guest);
 
 /**
  * ap_config_parse:

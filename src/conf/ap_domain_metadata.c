@@ -9,6 +9,8 @@
 #include "util/ap_error.h"
 #include "util/ap_id.h"
 
+#define QUEUES_MAX 65536
+
 
 static gboolean
 is_ours(const xmlNode *node)
@@ -182,6 +184,64 @@ refuse_text(const xmlNode *node, const char *text, const char *reason, GError **
 }
 
 
+/* "<ap:pool> in the metadata WHAT". */
+static gboolean
+refuse_pool(const xmlNode *node, const char *what, GError **error)
+{
+    g_autofree char *name = ap_domain_metadata_name(node);
+    g_autofree char *good = add_prefix(node->parent, "pool");
+
+    ap_xml_set_error(error, node,
+                     "<%s> in the metadata %s\nwrite <%s name='POOL' queues='2' spread='yes'/>, "
+                     "alone",
+                     name, what, good);
+    return FALSE;
+}
+
+
+static gboolean
+check_pool_attributes(const xmlNode *node, GError **error)
+{
+    static const char *const known[] = { "name", "queues", "spread", NULL };
+
+    for (const xmlAttr *attr = node->properties; attr; attr = attr->next) {
+        g_autofree char *what = g_strdup_printf("has an unknown attribute '%s'", attr->name);
+
+        if (attr->ns || !g_strv_contains(known, (const char *)attr->name))
+            return refuse_pool(node, what, error);
+    }
+    return TRUE;
+}
+
+
+static gboolean
+read_pool(ApDomainPool *pool, xmlNode *node, GError **error)
+{
+    g_autofree char *name = ap_xml_get_attr(node, "name");
+    g_autofree char *queues = ap_xml_get_attr(node, "queues");
+    g_autofree char *spread = ap_xml_get_attr(node, "spread");
+    guint64 n_queues;
+
+    if (!is_ours(node))
+        return refuse_pool(node, "is not of the namespace " AP_DOMAIN_NAMESPACE, error);
+    if (!check_pool_attributes(node, error))
+        return FALSE;
+    if (!name || name[0] == '\0')
+        return refuse_pool(node, "names no pool", error);
+    if (!queues || queues[0] == '0' ||
+        !g_ascii_string_to_unsigned(queues, 10, 1, QUEUES_MAX, &n_queues, NULL))
+        return refuse_pool(node, "does not say how many queues, 1 to 65536, decimal", error);
+    if (spread && strcmp(spread, "yes") != 0 && strcmp(spread, "no") != 0)
+        return refuse_pool(node, "has a 'spread' that is neither yes nor no", error);
+    if (!is_empty(node))
+        return refuse_pool(node, "is not empty", error);
+    if (pool->name)
+        return refuse_pool(node, "is a second one", error);
+    *pool = (ApDomainPool){ g_steal_pointer(&name), n_queues, g_strcmp0(spread, "yes") == 0 };
+    return TRUE;
+}
+
+
 static gboolean
 read_id(ApMatrix *matrix, xmlNode *node, GError **error)
 {
@@ -261,21 +321,47 @@ refuse_stray_text(const xmlNode *text, GError **error)
 }
 
 
-gboolean
-ap_domain_metadata_parse(xmlNode *node, ApMatrix *ret_matrix, GError **error)
+static gboolean
+is_pool(const xmlNode *node)
 {
-    ApMatrix matrix = { 0 };
+    return node->type == XML_ELEMENT_NODE && strcmp((const char *)node->name, "pool") == 0;
+}
 
-    if (!check_matrix(node, error))
-        return FALSE;
+
+static gboolean
+read_children(xmlNode *node, ApMatrix *matrix, ApDomainPool *pool, GError **error)
+{
+    const xmlNode *of_ids = NULL;
+
     for (xmlNode *child = node->children; child; child = child->next) {
         if (is_filler(child))
             continue;
         if (child->type != XML_ELEMENT_NODE)
             return refuse_stray_text(child, error);
-        if (!read_id(&matrix, child, error))
+        if (is_pool(child) ? !read_pool(pool, child, error) : !read_id(matrix, child, error))
             return FALSE;
+        if (!is_pool(child))
+            of_ids = child;
+    }
+    return !pool->name || !of_ids ||
+           refuse_pool(of_ids, "stands beside a pool, which chooses the queues", error);
+}
+
+
+gboolean
+ap_domain_metadata_parse(xmlNode *node, ApMatrix *ret_matrix, ApDomainPool *ret_pool,
+                         GError **error)
+{
+    ApMatrix matrix = { 0 };
+    ApDomainPool pool = { 0 };
+
+    if (!check_matrix(node, error))
+        return FALSE;
+    if (!read_children(node, &matrix, &pool, error)) {
+        g_free(pool.name);
+        return FALSE;
     }
     *ret_matrix = matrix;
+    *ret_pool = pool;
     return TRUE;
 }

@@ -8,6 +8,18 @@
 #include "util/ap_matrix.h"
 
 /**
+ * ApDomainPool:
+ * @name: (nullable): the pool that is to give the guest its queues; NULL: it names them itself
+ * @n_queues: how many, 1 to 65536
+ * @spread: whether the loss of one card is to leave at least half of them
+ */
+typedef struct {
+    char *name;
+    guint n_queues;
+    gboolean spread;
+} ApDomainPool;
+
+/**
  * ap_domain_metadata_find:
  * @domain: a <domain> element
  *
@@ -40,7 +52,8 @@ ap_domain_metadata_name(const xmlNode *node);
 /**
  * ap_domain_metadata_parse:
  * @node: an element of our namespace
- * @ret_matrix: (out): the matrix; untouched on failure
+ * @ret_matrix: (out): the matrix, empty if a pool is to give it; untouched on failure
+ * @ret_pool: (out): what it asks a pool for; the caller frees its name; untouched on failure
  * @error: return location
  *
  * docs/formatdomain-ap.rst describes the element, schemas/domain-ap.rng is its grammar.
@@ -50,4 +63,5 @@ ap_domain_metadata_name(const xmlNode *node);
  * Returns: whether @node is a matrix.
  */
 gboolean
-ap_domain_metadata_parse(xmlNode *node, ApMatrix *ret_matrix, GError **error);
+ap_domain_metadata_parse(xmlNode *node, ApMatrix *ret_matrix, ApDomainPool *ret_pool,
+                         GError **error);

@@ -48,6 +48,7 @@ ap_domain_def_free(ApDomainDef *def)
     os_free(def->os);
     ap_domain_cpu_free(def->cpu);
     g_free(def->twice_alias);
+    g_free(def->pool.name);
     g_clear_error(&def->matrix_error);
     g_free(def);
 }
@@ -206,7 +207,7 @@ read_metadata(ApDomainDef *def, xmlNode *domain)
     if (!node)
         return;
     def->metadata_line = xmlGetLineNo(node);
-    ap_domain_metadata_parse(node, &def->matrix, &def->matrix_error);
+    ap_domain_metadata_parse(node, &def->matrix, &def->pool, &def->matrix_error);
 }
 
 
@@ -364,6 +365,14 @@ lacks_feature(const ApDomainDef *def, const char *name)
     const ApDomainFeature *feature = ap_domain_cpu_find_feature(def->cpu, name);
 
     return feature ? !ap_domain_feature_is_on(feature) : ap_domain_cpu_is_custom(def->cpu);
+}
+
+
+gboolean
+ap_domain_def_has_matrix(const ApDomainDef *def)
+{
+    return def->metadata_line > 0 && !def->matrix_error &&
+           (!def->pool.name || !ap_mask_is_empty(&def->matrix.adapters));
 }
 
 

@@ -62,7 +62,8 @@ typedef struct {
  * @stray_line: where our element stands in the wrong place or namespace; 0 if nowhere
  * @stray_name: (nullable): its name
  * @metadata_line: where our metadata element stands, 0 if there is none
- * @matrix: the matrix that it describes
+ * @matrix: the matrix that it describes; empty while @pool is to give it
+ * @pool: what it asks a pool for
  * @matrix_error: (nullable): why it describes none
  */
 typedef struct {
@@ -87,6 +88,7 @@ typedef struct {
     char *stray_name;
     long metadata_line;
     ApMatrix matrix;
+    ApDomainPool pool;
     GError *matrix_error;
 } ApDomainDef;
 
@@ -140,6 +142,15 @@ ap_domain_def_find_ap(const ApDomainDef *def, guint n);
  */
 gboolean
 ap_domain_def_is_ap_feature(const ApDomainDef *def, const ApDomainFeature *feature);
+
+/**
+ * ap_domain_def_has_matrix:
+ * @def: a guest
+ *
+ * Returns: whether its metadata tells which queues it brings, or a pool has given it some.
+ */
+gboolean
+ap_domain_def_has_matrix(const ApDomainDef *def);
 
 /**
  * ap_domain_def_get_view:

@@ -27,7 +27,8 @@ qemu_ap_guest_new(const ApDomainDef *def, ApInventory *inventory)
     for (guint i = 0; i < def->mdevs->len; i++)
         ap_guest_add_mdev(guest, def->mdevs->pdata[i], FALSE);
     guest->view = ap_domain_def_get_view(def);
-    guest->has_matrix = def->metadata_line > 0 && !def->matrix_error;
+    guest->has_matrix = ap_domain_def_has_matrix(def);
+    guest->asks_pool = def->pool.name != NULL;
     guest->matrix = def->matrix;
     return guest;
 }
@@ -198,6 +199,35 @@ compare(Judge *judge, const ApMatrix *other, const char *which, const char *hint
 }
 
 
+/* A guest that asks a pool: what it has while it runs is of that size. */
+static void
+check_pool(Judge *judge, const ApMdev *mdev)
+{
+    const ApDomainPool *asked = &judge->def->pool;
+    const ApPool *pool = ap_config_find_pool(judge->config, asked->name);
+    g_autofree char *pool_name = ap_text_printable(asked->name);
+    g_autofree char *guest_name = ap_text_printable(judge->def->name);
+    guint n = mdev && mdev->active ? ap_matrix_count_apqns(&mdev->live) : asked->n_queues;
+
+    if (!pool)
+        report_mismatch(judge, "the administrator of the host adds [pool NAME] to " AP_CONFIG_PATH,
+                        "there is no pool '%s'", pool_name);
+    else if (!ap_pool_has_guest(pool, judge->def->name))
+        report_mismatch(judge,
+                        "the administrator of the host adds it to guests in [pool NAME] in "
+                        AP_CONFIG_PATH,
+                        "pool '%s' does not list guest '%s'", pool_name, guest_name);
+    if (mdev && mdev->definition && !mdev->brought_by)
+        report_mismatch(judge, "remove the definition",
+                        "a pool makes mdev %s when the guest starts, and it is defined",
+                        mdev->uuid);
+    if (n != asked->n_queues)
+        report_mismatch(judge, "correct the metadata, or stop that mdev",
+                        "the metadata asks pool '%s' for %u queues; the active mdev %s has %u",
+                        pool_name, asked->n_queues, mdev->uuid, n);
+}
+
+
 static void
 check_metadata(Judge *judge, ApInventory *inventory)
 {
@@ -220,8 +250,12 @@ check_metadata(Judge *judge, ApInventory *inventory)
                         "the metadata describes a matrix, but the guest has no vfio-ap <hostdev>");
         return;
     }
-    check_pools(judge);
     mdev = ap_inventory_find(inventory, get_mdev(def, 0));
+    if (def->pool.name)
+        check_pool(judge, mdev);
+    if (!ap_domain_def_has_matrix(def))
+        return;
+    check_pools(judge);
     if (mdev && mdev->active)
         compare(judge, &mdev->live, "active", "correct the metadata, or stop that mdev");
     if (mdev && mdev->definition && mdev->definition->valid && !mdev->brought_by)

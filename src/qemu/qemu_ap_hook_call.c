@@ -11,6 +11,7 @@
 #include "node_device/inventory/ap_claim.h"
 #include "node_device/inventory/ap_last_guests.h"
 #include "node_device/inventory/ap_problem.h"
+#include "node_device/plan/ap_plan_host.h"
 #include "node_device/txn/ap_leftovers.h"
 #include "node_device/txn/ap_txn.h"
 #include "qemu/qemu_ap_guest.h"
@@ -234,6 +235,82 @@ bring_up(const QemuApHookCall *call, ApInventory *inventory, const char *uuid,
 }
 
 
+/* The pool that the guest may ask, or an error: the configuration cannot allow less here. */
+static const ApPool *
+find_pool(const QemuApHookCall *call, ApInventory *inventory, GError **error)
+{
+    const ApDomainDef *def = call->def;
+    const ApPool *pool = ap_config_find_pool(ap_inventory_get_config(inventory), def->pool.name);
+    g_autofree char *name = ap_text_printable(def->pool.name);
+    g_autofree char *guest = ap_text_printable(def->name);
+
+    if (pool && ap_pool_has_guest(pool, def->name))
+        return pool;
+    g_set_error(error, AP_ERROR, AP_ERROR_REFUSED,
+                pool ? "pool '%s' does not list guest '%s'\nthe administrator of the host adds it "
+                       "to guests in [pool NAME] in " AP_CONFIG_PATH
+                     : "there is no pool '%s' for guest '%s'\nthe administrator of the host adds "
+                       "[pool NAME] to " AP_CONFIG_PATH,
+                name, guest);
+    return NULL;
+}
+
+
+/* Nothing may be there already of what a pool is to give: neither its queues nor its matrix would
+ * be the pool's. */
+static gboolean
+check_unmade(ApInventory *inventory, const char *uuid, GError **error)
+{
+    const ApMdev *mdev = ap_inventory_find(inventory, uuid);
+
+    if (!mdev || (!mdev->active && !mdev->definition))
+        return TRUE;
+    g_set_error(error, AP_ERROR, AP_ERROR_REFUSED,
+                "mdev %s is %s already: a pool makes it when its guest starts\nvirt-ap %s %s", uuid,
+                mdev->active ? "active" : "defined", mdev->active ? "stop" : "undefine", uuid);
+    return FALSE;
+}
+
+
+/* What the guest asks a pool for: afterwards it is as if the guest brought this matrix itself. The
+ * lock is held until it is active. */
+static gboolean
+allocate(const QemuApHookCall *call, ApInventory *inventory, GError **error)
+{
+    ApDomainDef *def = call->def;
+    g_auto(ApPlanAnswer) answer = { 0 };
+    ApPlanRequest request = {
+        .n_queues = def->pool.n_queues,
+        .spread = def->pool.spread,
+        .keep_host = TRUE,
+    };
+    const ApPool *pool;
+
+    if (!def->pool.name || def->mdevs->len == 0)
+        return TRUE;
+    if (def->mdevs->len > 1) {
+        g_set_error(error, AP_ERROR, AP_ERROR_REFUSED,
+                    "a pool gives one matrix, and the guest has %u vfio-ap hostdevs\n"
+                    "leave one of them", def->mdevs->len);
+        return FALSE;
+    }
+    pool = find_pool(call, inventory, error);
+    if (!pool || !check_unmade(inventory, def->mdevs->pdata[0], error))
+        return FALSE;
+    request.mode = pool->mode;
+    request.min_generation = pool->min_generation;
+    request.adapters = pool->adapters;
+    request.domains = pool->domains;
+    if (!ap_plan_for_host(inventory, &request, &answer, error)) {
+        g_prefix_error(error, "pool '%s' cannot give guest '%s' what it asks for: ", pool->name,
+                       def->name);
+        return FALSE;
+    }
+    def->matrix = (ApMatrix){ answer.plan.adapters, answer.plan.domains, { { 0 } } };
+    return TRUE;
+}
+
+
 /* What is judged before: a matrix that is not active has to start, too. */
 static GPtrArray *
 judge(ApInventory *inventory, const ApDomainDef *def)
@@ -256,10 +333,13 @@ judge_and_bring_up(const QemuApHookCall *call, GError **error)
 {
     g_autoptr(ApInventory) before = load_inventory(call);
     g_autoptr(ApInventory) after = NULL;
-    g_autoptr(GPtrArray) findings = judge(before, call->def);
+    g_autoptr(GPtrArray) findings = NULL;
     g_autoptr(GPtrArray) seen = NULL;
     gboolean changed = FALSE;
 
+    if (!allocate(call, before, error))
+        return FALSE;
+    findings = judge(before, call->def);
     if (ap_finding_list_severity(findings) == AP_SEVERITY_REJECT)
         return conclude(call, findings, error);
     for (guint i = 0; i < call->def->mdevs->len; i++) {

@@ -12,7 +12,7 @@
  * @root: the root
  * @session: a session of that root
  * @kernel: (nullable): its kernel; NULL: only judge, write nothing
- * @def: the guest, as libvirt describes it to the hook
+ * @def: the guest, as libvirt describes it to the hook; what a pool gives it is added
  * @daemon_pid: process id of libvirt's daemon
  *
  * One call of the hook.
@@ -21,7 +21,7 @@ typedef struct {
     const ApRoot *root;
     ApSession *session;
     ApKernel *kernel;
-    const ApDomainDef *def;
+    ApDomainDef *def;
     int daemon_pid;
 } QemuApHookCall;
 
@@ -32,7 +32,8 @@ typedef struct {
  *
  * The guest is about to start, and libvirt has not looked for its mdev yet. Under the lock: claims
  * the mdev, judges it, starts it if it is only defined, creates it if the guest's metadata
- * describes it, and judges what the guest will see. Warnings go to standard error and the journal.
+ * describes it or asks a pool for it, and judges what the guest will see. Warnings go to standard
+ * error and the journal.
  *
  * Errors: AP_ERROR_REFUSED, AP_ERROR_CONFIG, AP_ERROR_LOCKED, AP_ERROR_IO, AP_ERROR_NO_BUS; then
  *   everything is as it was.

@@ -73,11 +73,11 @@ load_guests(GPtrArray *problems, gpointer data)
 
 /* @def: NULL if it cannot be read. */
 static gboolean
-run_for_guest(const CommandLine *line, const ApDomainDef *def, GError **error)
+run_for_guest(const CommandLine *line, ApDomainDef *def, GError **error)
 {
     g_autoptr(ApRoot) root = ap_root_new(line->root, error);
     g_autofree char *uuid = root && !def ? ap_claims_find_guest(root, line->guest) : NULL;
-    const ApDomainDef unread = { .name = (char *)line->guest, .uuid = uuid };
+    ApDomainDef unread = { .name = (char *)line->guest, .uuid = uuid };
     g_autoptr(ApKernel) kernel = NULL;
     g_autoptr(ApSession) session = NULL;
     QemuApHookCall call = { .root = root, .def = def ? def : &unread };

@@ -55,6 +55,38 @@ static const Case cases[] = {
     { "an element of another namespace",
       "<ap:matrix " NS "><x:adapter xmlns:x='urn:x' id='1'/></ap:matrix>", NULL },
     { "another element of ours", "<ap:adapter " NS " id='1'/>", NULL },
+    { "a pool", "<ap:matrix " NS "><ap:pool name='ep11' queues='2'/></ap:matrix>", "", "", "" },
+    { "a pool, spread",
+      "<ap:matrix " NS ">\n<ap:pool queues='65536' spread='yes' name='a b'/></ap:matrix>", "", "",
+      "" },
+    { "a pool, not spread",
+      "<ap:matrix " NS "><ap:pool name='ep11' queues='10' spread='no'/></ap:matrix>", "", "", "" },
+    { "a pool without a name", "<ap:matrix " NS "><ap:pool queues='2'/></ap:matrix>", NULL },
+    { "a pool with an empty name", "<ap:matrix " NS "><ap:pool name='' queues='2'/></ap:matrix>",
+      NULL },
+    { "a pool without a number", "<ap:matrix " NS "><ap:pool name='p'/></ap:matrix>", NULL },
+    { "no queue of a pool", "<ap:matrix " NS "><ap:pool name='p' queues='0'/></ap:matrix>", NULL },
+    { "a leading zero of queues", "<ap:matrix " NS "><ap:pool name='p' queues='02'/></ap:matrix>",
+      NULL },
+    { "hexadecimal queues", "<ap:matrix " NS "><ap:pool name='p' queues='0x2'/></ap:matrix>",
+      NULL },
+    { "a sign before queues", "<ap:matrix " NS "><ap:pool name='p' queues='+2'/></ap:matrix>",
+      NULL },
+    { "too many queues", "<ap:matrix " NS "><ap:pool name='p' queues='65537'/></ap:matrix>", NULL },
+    { "an unknown spread",
+      "<ap:matrix " NS "><ap:pool name='p' queues='2' spread='1'/></ap:matrix>", NULL },
+    { "an unknown attribute of a pool",
+      "<ap:matrix " NS "><ap:pool name='p' queues='2' mode='cca'/></ap:matrix>", NULL },
+    { "two pools",
+      "<ap:matrix " NS "><ap:pool name='p' queues='2'/><ap:pool name='q' queues='2'/></ap:matrix>",
+      NULL },
+    { "a pool beside an id",
+      "<ap:matrix " NS "><ap:pool name='p' queues='2'/><ap:domain id='1'/></ap:matrix>", NULL },
+    { "an id beside a pool",
+      "<ap:matrix " NS "><ap:adapter id='1'/><ap:pool name='p' queues='2'/></ap:matrix>", NULL },
+    { "text in a pool", "<ap:matrix " NS "><ap:pool name='p' queues='2'>2</ap:pool></ap:matrix>",
+      NULL },
+    { "a pool of no namespace", "<ap:matrix " NS "><pool name='p' queues='2'/></ap:matrix>", NULL },
 };
 
 
@@ -131,6 +163,8 @@ parser_accepts(const char *text, gsize length)
     xmlNode *metadata = xmlNewChild(domain, NULL, (const xmlChar *)"metadata", NULL);
     g_autoptr(GError) error = NULL;
     xmlNode *node;
+    g_autofree char *pool_name = NULL;
+    ApDomainPool pool = { 0 };
     ApMatrix matrix;
     gboolean good;
 
@@ -139,7 +173,8 @@ parser_accepts(const char *text, gsize length)
         return FALSE;
     xmlAddChild(metadata, xmlDocCopyNode(xmlDocGetRootElement(doc), guest, 1));
     node = ap_domain_metadata_find(domain);
-    good = node && ap_domain_metadata_parse(node, &matrix, &error);
+    good = node && ap_domain_metadata_parse(node, &matrix, &pool, &error);
+    pool_name = pool.name;
     g_assert_true(good || !node || error);
     return good;
 }

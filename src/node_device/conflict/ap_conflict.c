@@ -555,7 +555,7 @@ ap_judge_guest_itself(ApInventory *inventory, const ApGuest *guest, gboolean aud
                             g_strdup_printf("guest '%s' has %u vfio-ap hostdevs; it can have one",
                                             guest->name, guest->mdevs->len),
                             g_strdup("put all its queues into one matrix"));
-        if (!ap_inventory_find(inventory, uuid) && !guest->has_matrix)
+        if (!ap_inventory_find(inventory, uuid) && !guest->has_matrix && !guest->asks_pool)
             judge_unknown_mdev(&judge);
     }
 }
@@ -603,7 +603,7 @@ check_boot_of_guest(ApInventory *inventory, const ApGuest *guest, GPtrArray *fin
 
         if (guest->has_matrix)
             ap_judge_boot(&judge);
-        if (mdev && !mdev->definition)
+        if (mdev && !mdev->definition && !guest->asks_pool)
             ap_judge_kept(&judge);
     }
 }

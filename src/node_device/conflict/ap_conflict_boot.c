@@ -308,6 +308,7 @@ judge_not_kept(ApJudge *judge, const ApMdev *own)
     const ApGuest *known = guest ? ap_inventory_find_guest(judge->inventory, guest->name) : NULL;
 
     if (!known || !known->persistent || known->has_matrix || guest->has_matrix ||
+        known->asks_pool || guest->asks_pool ||
         ap_problem_find(ap_inventory_get_problems(judge->inventory), own->uuid) ||
         !ap_inventory_knows_definition(judge->inventory, own->uuid))
         return;
@@ -379,7 +380,7 @@ ap_conflict_check_undefine(ApInventory *inventory, const char *uuid)
         const ApCandidate candidate = { .uuid = uuid, .guest = guest, .active = own->active };
         ApJudge judge = ap_judge_make(inventory, &candidate, AP_PHASE_STOP, findings);
 
-        if (guest->persistent && !guest->has_matrix &&
+        if (guest->persistent && !guest->has_matrix && !guest->asks_pool &&
             g_ptr_array_find_with_equal_func(guest->mdevs, uuid, g_str_equal, NULL))
             report_undefined(&judge, own, guest);
     }

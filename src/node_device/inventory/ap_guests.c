@@ -151,6 +151,7 @@ ap_guests_to_json(const GPtrArray *guests, const GPtrArray *problems)
         json_object_object_add(object, "mdevs", strings_to_json(guest->mdevs));
         json_object_object_add(object, "held", strings_to_json(guest->held));
         json_object_object_add(object, "matrix", matrix_to_json(guest));
+        json_object_object_add(object, "asks-pool", json_object_new_boolean(guest->asks_pool));
         json_object_array_add(guest_array, object);
     }
     for (guint i = 0; i < problems->len; i++) {
@@ -218,6 +219,7 @@ guest_from_json(JsonObject *object)
     guest = ap_guest_new(name, ap_json_get_string(object, "uuid"), state);
     guest->persistent = json_object_get_boolean(json_object_object_get(object, "persistent"));
     guest->autostart = json_object_get_boolean(json_object_object_get(object, "autostart"));
+    guest->asks_pool = json_object_get_boolean(json_object_object_get(object, "asks-pool"));
     if (!add_mdevs_from_json(guest, json_object_object_get(object, "mdevs"), FALSE) ||
         !add_mdevs_from_json(guest, json_object_object_get(object, "held"), TRUE) ||
         !add_matrix_from_json(guest, object))

@@ -25,6 +25,7 @@
  * @mdevs: (element-type utf8): UUIDs that its definition or its running instance names
  * @held: (element-type utf8): those that the running instance has, or the starting one is to have
  * @view: what keeps it from its queues; of a guest that runs, its running instance counts
+ * @asks_pool: whether its metadata asks a pool for queues: what mdev it has is made when it starts
  * @has_matrix: whether its metadata describes the matrix that it brings with it
  * @matrix: that matrix
  */
@@ -39,6 +40,7 @@ typedef struct {
     GPtrArray *held;
     ApGuestView view;
     gboolean has_matrix;
+    gboolean asks_pool;
     ApMatrix matrix;
 } ApGuest;
 

@@ -101,7 +101,8 @@ add_persistent(Loader *loader, const ApDomainDef *def)
         ap_guest_add_mdev(guest, def->mdevs->pdata[i], FALSE);
     guest->persistent = TRUE;
     guest->view = ap_domain_def_get_view(def);
-    guest->has_matrix = def->metadata_line > 0 && !def->matrix_error;
+    guest->has_matrix = ap_domain_def_has_matrix(def);
+    guest->asks_pool = def->pool.name != NULL;
     guest->matrix = def->matrix;
 }
 

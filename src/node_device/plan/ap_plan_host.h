@@ -40,31 +40,6 @@ typedef struct {
 } ApPlanAnswer;
 
 /**
- * ap_plan_parse_mode:
- * @text: what a person wrote
- * @error: return location
- *
- * Errors: AP_ERROR_USAGE.
- *
- * Returns: (nullable): the mode as in ApPlanRequest; static.
- */
-const char *
-ap_plan_parse_mode(const char *text, GError **error);
-
-/**
- * ap_plan_parse_type:
- * @text: what a person wrote: "cex7"
- * @ret_generation: (out): 7; untouched on failure
- * @error: return location
- *
- * Errors: AP_ERROR_USAGE.
- *
- * Returns: whether it is a type of card without its mode.
- */
-gboolean
-ap_plan_parse_type(const char *text, int *ret_generation, GError **error);
-
-/**
  * ap_plan_for_host:
  * @inventory: what there is
  * @request: what is wanted
