@@ -31,7 +31,7 @@ class BootTest(unittest.TestCase):
             for line in source:
                 script.write(f"virt_ap={self.bin}/virt-ap\n" if line.startswith("virt_ap=")
                              else line)
-        self.make_program("virt-ap", f'echo "virt-ap recover" >>{self.log}\nexec {VIRT_AP} "$@"')
+        self.make_program("virt-ap", f'echo virt-ap $3 $4 >>{self.log}\nexec {VIRT_AP} "$@"')
 
     def make_program(self, name, text):
         path = os.path.join(self.bin, name)
@@ -63,7 +63,8 @@ class BootTest(unittest.TestCase):
         result = self.boot()
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(self.steps(), ["virt-ap recover", "udevadm settle --timeout=60",
-                                        "modprobe vfio_ap", "udevadm settle --timeout=60"])
+                                        "virt-ap recover --masks", "modprobe vfio_ap",
+                                        "udevadm settle --timeout=60"])
         self.assertIsNone(self.host.read(JOURNAL))
 
     def test_starts_what_udev_could_not_start(self):
@@ -109,6 +110,43 @@ class BootTest(unittest.TestCase):
         result = self.boot()
         self.assertEqual(result.returncode, 1)
         self.assertIn("damaged", result.stderr)
+        self.assertIn("modprobe vfio_ap", self.steps())
+
+    def masks(self):
+        return [self.host.read(f"sys/bus/ap/{name}").strip() for name in ("apmask", "aqmask")]
+
+    def write_rule(self, name, text):
+        os.makedirs(self.host.file("etc/udev/rules.d"), exist_ok=True)
+        self.host.write(f"etc/udev/rules.d/{name}.rules", text)
+
+    def test_a_rule_that_has_not_acted_is_applied(self):
+        self.host.must("free", "01.0005", "--config")
+        before = self.masks()
+        result = self.boot()
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("41-ap.rules has not acted: its masks are set now", result.stdout)
+        self.assertEqual(self.masks()[0], before[0])
+        self.assertEqual(self.masks()[1], "0xfb" + "f" * 62)
+        self.assertIsNone(self.host.read(JOURNAL))
+        result = self.boot()
+        self.assertNotIn("has not acted", result.stdout)
+        self.assertIn("the masks are those of", result.stdout)
+
+    def test_masks_that_another_rule_sets_are_only_told(self):
+        self.host.must("free", "01.0005", "--config")
+        self.write_rule("10-mine", 'TEST=="/x", ATTR{../../bus/ap/apmask}="-9"\n')
+        before = self.masks()
+        result = self.boot()
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("may have conditions", result.stdout)
+        self.assertEqual(self.masks(), before)
+
+    def test_masks_that_cannot_be_set_are_told(self):
+        self.host.must("free", "01.0005", "--config")
+        self.host.sim("fail", "bind", "EBUSY")
+        result = self.boot()
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("the masks for this boot could not be set", result.stderr)
         self.assertIn("modprobe vfio_ap", self.steps())
 
     def test_a_host_without_an_ap_bus_is_left_alone(self):

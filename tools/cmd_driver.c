@@ -272,10 +272,15 @@ run_recover(const CmdContext *context, char **args, GError **error)
 {
     g_auto(Session) session = { 0 };
     g_autofree char *report = NULL;
+    gboolean done;
 
     (void)args;
-    if (!open_session(&session, context, error) ||
-        !ap_driver_recover(session.driver, &report, error))
+    if (!open_session(&session, context, error))
+        return CMD_FAILED;
+    done = cmd_get_option(context, "--masks")
+               ? ap_driver_apply_rule(session.driver, &report, error)
+               : ap_driver_recover(session.driver, &report, error);
+    if (!done)
         return CMD_FAILED;
     if (context->json) {
         JsonObject *result = out_new();
@@ -374,11 +379,17 @@ const Cmd cmd_update = {
     .run = run_update,
 };
 
+static const CmdOption recover_options[] = {
+    { "--masks", NULL, "instead: put the masks of chzdev's rule into force if it has not acted" },
+    { NULL },
+};
+
 const Cmd cmd_recover = {
     .name = "recover",
     .args = "",
     .summary = "End a change that was interrupted",
     .description = "If all of it was done it is complete, else all is undone. Runs at boot, too.",
     .max_args = 0,
+    .options = recover_options,
     .run = run_recover,
 };

@@ -463,6 +463,23 @@ ap_driver_hand_over(ApDriver *driver, const ApHandoverRequest *request, ApHandov
 }
 
 
+gboolean
+ap_driver_apply_rule(ApDriver *driver, char **ret_report, GError **error)
+{
+    g_auto(Work) work = { 0 };
+    g_autofree char *report = NULL;
+
+    if (!begin_change(&work, driver, "recover --masks", NULL, FALSE, error))
+        return FALSE;
+    load_inventory(&work);
+    report = ap_handover_add_intended(work.inventory, work.txn);
+    if (!ap_txn_run(work.txn, error))
+        return FALSE;
+    *ret_report = g_steal_pointer(&report);
+    return TRUE;
+}
+
+
 static ApInventory *
 load_for_leftovers(gpointer data)
 {

@@ -170,6 +170,22 @@ ap_driver_hand_over(ApDriver *driver, const ApHandoverRequest *request, ApHandov
                     ApOutcome *ret_outcome, GError **error);
 
 /**
+ * ap_driver_apply_rule:
+ * @driver: a driver
+ * @ret_report: (out): what was found and done; the caller frees it
+ * @error: return location
+ *
+ * For the boot: see ap_handover_add_intended().
+ *
+ * Errors: AP_ERROR_LOCKED, AP_ERROR_REFUSED (an open journal, or the kernel: an mdev has a queue
+ *   that the rule leaves to the host), AP_ERROR_IO.
+ *
+ * Returns: whether it could be done, if there was something to do.
+ */
+gboolean
+ap_driver_apply_rule(ApDriver *driver, char **ret_report, GError **error);
+
+/**
  * ap_driver_recover:
  * @driver: a driver
  * @ret_report: (out): what was found and done; the caller frees it

@@ -691,3 +691,33 @@ ap_handover_list_commands(const ApHandover *handover)
     g_ptr_array_add(commands, NULL);
     return (char **)g_ptr_array_free(commands, FALSE);
 }
+
+
+char *
+ap_handover_add_intended(ApInventory *inventory, ApTxn *txn)
+{
+    ApHost *host = ap_inventory_get_host(inventory);
+    const ApNextBoot *next = ap_inventory_get_next_boot(inventory);
+    const ApBootMasks *meant = ap_next_boot_get_masks(next);
+    g_autofree char *command = NULL;
+    const char *rule;
+
+    if (!next->known)
+        return g_strdup_printf("what masks there are to be cannot be told: %s", next->why_unknown);
+    if (!host->masks_known || next->rules->len == 0)
+        return g_strdup("no udev rule says which masks there are to be");
+    rule = next->rules->pdata[next->rules->len - 1];
+    if (ap_next_boot_is_in_force(next))
+        return g_strdup_printf("the masks are those of %s", rule);
+    if (ap_host_has_overrides(host))
+        return g_strdup_printf("the masks of %s are not in force: a queue has a driver_override, "
+                               "and the kernel takes only one of the two",
+                               rule);
+    command = ap_next_boot_format_masks(&meant->apmask, &meant->aqmask, "--active");
+    if (next->rules->len > 1 || !g_str_has_suffix(rule, AP_NEXT_BOOT_CHZDEV_RULE))
+        return g_strdup_printf("the masks are not those of %s, which may have conditions; to set "
+                               "them: `%s`",
+                               rule, command);
+    ap_txn_add_masks(txn, &host->apmask, &host->aqmask, &meant->apmask, &meant->aqmask);
+    return g_strdup_printf("%s has not acted: its masks are set now, as by `%s`", rule, command);
+}

@@ -140,4 +140,17 @@ ap_handover_add_steps(const ApHandover *handover, ApTxn *txn);
 char **
 ap_handover_list_commands(const ApHandover *handover);
 
+/**
+ * ap_handover_add_intended:
+ * @inventory: what there is
+ * @txn: where to add steps
+ *
+ * For the boot: adds the steps that put the masks of chzdev's rule into force, where it alone sets
+ * masks and has not acted. What other rules mean is for udev to judge: that is only told.
+ *
+ * Returns: a sentence that says what is done and why, or that nothing is; the caller frees it.
+ */
+char *
+ap_handover_add_intended(ApInventory *inventory, ApTxn *txn);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApHandover, ap_handover_free)
