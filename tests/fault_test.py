@@ -28,6 +28,8 @@ GUESTS = {name: f"0000000{i}-0000-4000-8000-000000000000"
 CPU = "<cpu mode='custom'><model>z13</model></cpu>"
 METADATA = ("<metadata><ap:matrix xmlns:ap='urn:libvirt-ap:domain:1'><ap:adapter id='2'/>"
             "<ap:domain id='4'/></ap:matrix></metadata>")
+ASKS_POOL = ("<metadata><ap:matrix xmlns:ap='urn:libvirt-ap:domain:1'>"
+             "<ap:pool name='p' queues='1'/></ap:matrix></metadata>")
 
 
 def domain(name, extra="", mdev=A):
@@ -150,6 +152,7 @@ REFUSED_VERBS = [
 HOOKS = [
     ("prepare", defined, "prepare begin", domain("payroll")),
     ("prepare from metadata", in_pool, "prepare begin", domain("payroll", METADATA)),
+    ("prepare from a pool", in_pool, "prepare begin", domain("payroll", ASKS_POOL)),
     ("prepare what is active", active, "prepare begin", domain("payroll")),
     ("start", brought_up, "start begin", domain("payroll")),
     ("started", running, "started begin", domain("payroll")),
@@ -165,6 +168,7 @@ REFUSED_HOOKS = [
     ("no: another matrix has the queue", defined_beside_other, "prepare begin", domain("payroll")),
     ("no: the host has the queue", given_to_host, "prepare begin", domain("payroll")),
     ("no: metadata without a pool", None, "prepare begin", domain("payroll", METADATA)),
+    ("no: asks a pool that is not there", None, "prepare begin", domain("payroll", ASKS_POOL)),
     ("no: nothing of that name", None, "prepare begin", domain("payroll")),
     ("no: the configuration is broken", badly_configured, "prepare begin", domain("payroll")),
     ("no: a change is open", with_open_journal, "prepare begin", domain("payroll")),
