@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "util/ap_apqn_set.h"
 #include "util/ap_error.h"
 #include "util/ap_matrix.h"
 

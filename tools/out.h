@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cmd.h"
+#include "util/ap_apqn_set.h"
 
 /**
  * out_new:

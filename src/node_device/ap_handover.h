@@ -6,6 +6,7 @@
 #include "node_device/inventory/ap_inventory.h"
 #include "node_device/plan/ap_free.h"
 #include "node_device/txn/ap_txn.h"
+#include "util/ap_apqn_set.h"
 
 /**
  * ApHandoverRequest:

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "node_device/conflict/ap_conflict.h"
+#include "util/ap_apqn_set.h"
 
 /**
  * ap_conflict_check_free:

@@ -4,6 +4,7 @@
 
 #include "node_device/conflict/ap_conflict.h"
 #include "node_device/conflict/ap_conflict_rules.h"
+#include "util/ap_apqn_set.h"
 
 /* One candidate in one phase. */
 typedef struct {

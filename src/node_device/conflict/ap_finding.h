@@ -3,6 +3,7 @@
 #pragma once
 
 #include "conf/ap_policy.h"
+#include "util/ap_apqn_set.h"
 #include "util/ap_matrix.h"
 
 /**

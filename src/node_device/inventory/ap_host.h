@@ -5,6 +5,7 @@
 
 #include "node_device/inventory/ap_host_list.h"
 #include "node_device/inventory/ap_problem.h"
+#include "util/ap_apqn_set.h"
 #include "util/ap_matrix.h"
 #include "util/ap_root.h"
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "util/ap_apqn_set.h"
 #include "util/ap_error.h"
 #include "util/ap_text.h"
 

@@ -10,6 +10,7 @@
 #include "node_device/inventory/ap_last_guests.h"
 #include "node_device/inventory/ap_needs.h"
 #include "node_device/inventory/ap_next_boot.h"
+#include "util/ap_apqn_set.h"
 
 /**
  * ApMdev:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "node_device/inventory/ap_inventory.h"
+#include "util/ap_apqn_set.h"
 
 /* What a search looks at first, packed so that tens of thousands fit in the cache: the smallest
  * rectangle around the live and the defined matrix. */

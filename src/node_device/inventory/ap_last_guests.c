@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "node_device/inventory/ap_problem.h"
+#include "util/ap_apqn_set.h"
 #include "util/ap_error.h"
 
 /* 65,536 APQNs, and names of 100 letters. */

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "node_device/inventory/ap_problem.h"
+#include "util/ap_apqn_set.h"
 #include "util/ap_matrix.h"
 #include "util/ap_root.h"
 

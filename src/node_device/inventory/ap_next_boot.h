@@ -4,6 +4,7 @@
 #pragma once
 
 #include "node_device/inventory/ap_host.h"
+#include "util/ap_apqn_set.h"
 
 /* Where chzdev keeps the masks. */
 #define AP_NEXT_BOOT_CHZDEV_RULE "/etc/udev/rules.d/41-ap.rules"

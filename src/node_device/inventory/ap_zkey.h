@@ -2,6 +2,7 @@
 /* Reader of the host's own zkey repository: the queues that its encrypted volumes need. */
 #pragma once
 
+#include "util/ap_apqn_set.h"
 #include "util/ap_matrix.h"
 #include "util/ap_root.h"
 

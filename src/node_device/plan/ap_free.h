@@ -3,6 +3,7 @@
  * its adapter is in apmask and its domain in aqmask. Pure: it is told what the masks are. */
 #pragma once
 
+#include "util/ap_apqn_set.h"
 #include "util/ap_matrix.h"
 
 /**

@@ -4,6 +4,7 @@
 
 #include "node_device/inventory/ap_inventory.h"
 #include "node_device/plan/ap_plan.h"
+#include "util/ap_apqn_set.h"
 
 /**
  * ApPlanRequest:
