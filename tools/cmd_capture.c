@@ -12,12 +12,16 @@
 #include "conf/ap_domain_xml.h"
 #include "conf/ap_mdevctl_json.h"
 #include "node_device/doctor/ap_doctor.h"
+#include "node_device/inventory/ap_claim.h"
 #include "node_device/inventory/ap_needs.h"
+#include "node_device/inventory/ap_other_mdev.h"
+#include "node_device/inventory/ap_problem.h"
 #include "node_device/inventory/ap_zkey.h"
 #include "out.h"
 #include "util/ap_error.h"
 #include "util/ap_file.h"
 #include "util/ap_print.h"
+#include "util/ap_unread.h"
 
 /* Attributes that are read. `matrix` and `guest_matrix` are not among them, see
  * capture_mdev(). */
@@ -44,6 +48,7 @@ static const char *const file_list[] = { AP_CONFIG_PATH, AP_LAST_GUESTS_PATH, NU
 typedef struct {
     const ApRoot *root;
     const char *dir;
+    GHashTable *unread; /* path -> why it is not in the capture as it is on the host */
 } Capture;
 
 
@@ -89,17 +94,6 @@ write_file(const Capture *capture, const char *path, const char *text, gsize len
 }
 
 
-/* Says that a file is not in the capture, unless there is none. */
-static void
-warn_left_out(const char *path, const GError *reason)
-{
-    g_autofree char *escaped = ap_text_escape(path);
-
-    if (!g_error_matches(reason, AP_ERROR, AP_ERROR_NOT_FOUND))
-        ap_print_error("warning: left out: %s: %s\n", escaped, reason->message);
-}
-
-
 /* A link in the place of a file can lead to any secret that root may read. */
 static gboolean
 is_link(const Capture *capture, const char *path)
@@ -107,6 +101,75 @@ is_link(const Capture *capture, const char *path)
     struct stat st;
 
     return ap_root_stat(capture->root, path, FALSE, &st) && S_ISLNK(st.st_mode);
+}
+
+
+static gboolean
+write_link(const Capture *capture, const char *path, const char *says, GError **error)
+{
+    g_autofree char *target = make_target(capture, path, error);
+
+    if (!target)
+        return FALSE;
+    return symlink(says, target) == 0 || set_write_error(error, target);
+}
+
+
+/* Puts something in the place of what is left out, of its kind as far as a reader can tell: a link
+ * that leads nowhere or to itself, a directory, or a file. */
+static gboolean
+put_stub(const Capture *capture, const char *path, gboolean is_dir, GError **error)
+{
+    g_autofree char *target = NULL;
+    g_autofree char *name = g_path_get_basename(path);
+    struct stat st = { .st_mode = is_dir ? S_IFDIR : S_IFREG };
+    gboolean leads = ap_root_stat(capture->root, path, TRUE, &st);
+    gboolean loops = !leads && errno == ELOOP;
+
+    if (!is_dir && !leads && is_link(capture, path))
+        return write_link(capture, path, loops ? name : "left-out", error);
+    if (!is_dir && S_ISREG(st.st_mode))
+        return write_file(capture, path, "", 0, 0600, error);
+    target = make_target(capture, path, error);
+    if (!target)
+        return FALSE;
+    return g_mkdir_with_parents(target, 0700) == 0 || set_write_error(error, target);
+}
+
+
+/* The record keeps it from being read. */
+static gboolean
+leave_out(const Capture *capture, const char *path, const GError *reason, gboolean is_dir,
+          GError **error)
+{
+    g_autofree char *escaped = ap_text_escape(path);
+    g_autofree char *full = ap_root_describe(capture->root, path);
+    g_autofree char *said = g_strconcat("cannot read ", full, ": ", NULL);
+    const char *message = reason->message;
+
+    if (g_error_matches(reason, AP_ERROR, AP_ERROR_NOT_FOUND))
+        return TRUE;
+    ap_print_error("warning: left out: %s: %s\n", escaped, message);
+    if (g_str_has_prefix(message, said))
+        message += strlen(said);
+    else if (g_str_has_prefix(message, said + strlen("cannot read ")))
+        message += strlen(said) - strlen("cannot read ");
+    g_hash_table_insert(capture->unread, g_strdup(path), g_strdup(message));
+    return put_stub(capture, path, is_dir, error);
+}
+
+
+/* The names in a directory, none if it is not there or cannot be read; NULL if that could not be
+ * written down. */
+static GPtrArray *
+list_dir(const Capture *capture, const char *path, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    GPtrArray *names = ap_root_list(capture->root, path, &local);
+
+    if (names)
+        return names;
+    return leave_out(capture, path, local, TRUE, error) ? g_ptr_array_new() : NULL;
 }
 
 
@@ -120,15 +183,13 @@ copy_file(const Capture *capture, const char *path, GError **error)
 
     if (is_link(capture, path)) {
         g_set_error(&local, AP_ERROR, AP_ERROR_IO, "it is a link, not a file");
-        warn_left_out(path, local);
-        return TRUE;
+        return leave_out(capture, path, local, FALSE, error);
     }
 
     text = ap_root_read(capture->root, path, AP_ROOT_SMALL_MAX, &length, &local);
     if (text)
         return write_file(capture, path, text, length, 0600, error);
-    warn_left_out(path, local);
-    return TRUE;
+    return leave_out(capture, path, local, FALSE, error);
 }
 
 
@@ -150,14 +211,8 @@ static gboolean
 copy_link(const Capture *capture, const char *path, GError **error)
 {
     g_autofree char *name = ap_root_read_link(capture->root, path);
-    g_autofree char *target = NULL;
 
-    if (!name)
-        return TRUE;
-    target = make_target(capture, path, error);
-    if (!target)
-        return FALSE;
-    return symlink(name, target) == 0 || set_write_error(error, target);
+    return !name || write_link(capture, path, name, error);
 }
 
 
@@ -178,12 +233,13 @@ capture_card(const Capture *capture, const char *name, GError **error)
 {
     g_autofree char *dir = g_strconcat("/sys/devices/ap/", name, NULL);
     g_autofree char *listed = g_strconcat("/sys/bus/ap/devices/", name, NULL);
-    g_autoptr(GPtrArray) names = ap_root_list(capture->root, dir, NULL);
+    g_autoptr(GPtrArray) names = list_dir(capture, dir, error);
     ApApqn apqn;
 
-    if (!copy_attrs(capture, dir, card_attrs, error) || !copy_link(capture, listed, error))
+    if (!names || !copy_attrs(capture, dir, card_attrs, error) ||
+        !copy_link(capture, listed, error))
         return FALSE;
-    for (guint i = 0; names && i < names->len; i++) {
+    for (guint i = 0; i < names->len; i++) {
         if (ap_apqn_parse(names->pdata[i], &apqn) &&
             !capture_queue(capture, dir, names->pdata[i], error))
             return FALSE;
@@ -192,16 +248,150 @@ capture_card(const Capture *capture, const char *name, GError **error)
 }
 
 
+/* The names by which the mdev is opened below /dev/vfio. */
+static gboolean
+capture_devices(const Capture *capture, const char *dir, GError **error)
+{
+    g_autofree char *group = g_strconcat(dir, "/iommu_group", NULL);
+    g_autofree char *devices = g_strconcat(dir, "/vfio-dev", NULL);
+    g_autoptr(GPtrArray) names = ap_root_list(capture->root, devices, NULL);
+
+    for (guint i = 0; names && i < names->len; i++) {
+        g_autofree char *path = g_strconcat(devices, "/", names->pdata[i], "/", NULL);
+        g_autofree char *target = make_target(capture, path, error);
+
+        if (!target)
+            return FALSE;
+    }
+    return copy_link(capture, group, error);
+}
+
+
 static gboolean
 capture_mdev(const Capture *capture, ApHost *host, const char *uuid, GError **error)
 {
     g_autofree char *dir = g_strconcat(AP_HOST_MATRIX_DIR "/", uuid, NULL);
+    g_autofree char *target = g_strconcat(capture->dir, dir, NULL);
+    g_autofree char *config = g_strconcat(dir, "/ap_config", NULL);
+    g_autofree char *matrix = g_strconcat(dir, "/matrix", NULL);
     const ApActiveMdev *mdev = ap_host_find_mdev(host, uuid);
+    const ApProblem *problem = ap_problem_find(host->problems, uuid);
 
+    /* One that is being removed has nothing but its directory. */
+    if (g_mkdir_with_parents(target, 0700) < 0)
+        return set_write_error(error, target);
     /* The kernel must not be made to print a matrix that it has no room for. */
     if (mdev && mdev->listable && !copy_attrs(capture, dir, listed_attrs, error))
         return FALSE;
-    return copy_attrs(capture, dir, mdev_attrs, error);
+    if (!mdev && problem && problem->is_live && ap_root_is_missing(capture->root, config)) {
+        g_autoptr(GError) reason =
+            g_error_new(AP_ERROR, AP_ERROR_IO, "%s", problem->message);
+
+        if (!leave_out(capture, matrix, reason, FALSE, error))
+            return FALSE;
+    }
+    return copy_attrs(capture, dir, mdev_attrs, error) && capture_devices(capture, dir, error);
+}
+
+
+/* Who has an mdev open: of each such process its name and the files of VFIO's. */
+static gboolean
+capture_process(const Capture *capture, const char *pid, gboolean *hidden, GError **error)
+{
+    g_autofree char *comm = g_strconcat("/proc/", pid, "/comm", NULL);
+    g_autofree char *dir = g_strconcat("/proc/", pid, "/fd", NULL);
+    g_autoptr(GError) local = NULL;
+    g_autoptr(GPtrArray) fds = ap_root_list(capture->root, dir, &local);
+    gboolean found = FALSE;
+
+    /* That some could not be looked at need not be said of each. */
+    if (g_error_matches(local, AP_ERROR, AP_ERROR_DENIED) && !*hidden) {
+        *hidden = TRUE;
+        return leave_out(capture, dir, local, TRUE, error);
+    }
+    for (guint i = 0; fds && i < fds->len; i++) {
+        g_autofree char *path = g_strconcat(dir, "/", fds->pdata[i], NULL);
+        g_autofree char *file = ap_root_read_target(capture->root, path);
+
+        if (!file || !g_str_has_prefix(file, "/dev/vfio/"))
+            continue;
+        if (!write_link(capture, path, file, error))
+            return FALSE;
+        found = TRUE;
+    }
+    return !found || copy_file(capture, comm, error);
+}
+
+
+static gboolean
+capture_processes(const Capture *capture, GError **error)
+{
+    g_autoptr(GPtrArray) pids = ap_root_list(capture->root, "/proc", NULL);
+    gboolean hidden = FALSE;
+
+    for (guint i = 0; pids && i < pids->len; i++) {
+        if (g_ascii_isdigit(((char *)pids->pdata[i])[0]) &&
+            !capture_process(capture, pids->pdata[i], &hidden, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
+/* What the hook wrote of guests that start, except of those that are gone: nobody could tell
+ * later. */
+static gboolean
+capture_claims(const Capture *capture, GError **error)
+{
+    g_autoptr(GPtrArray) names = list_dir(capture, AP_CLAIM_DIR, error);
+    g_autoptr(GPtrArray) problems = ap_problem_list_new();
+    g_autoptr(GPtrArray) claims = ap_claims_load(capture->root, problems);
+    g_autoptr(GHashTable) gone = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    if (!names)
+        return FALSE;
+    for (guint i = 0; i < claims->len; i++) {
+        const ApClaim *claim = claims->pdata[i];
+
+        if (!claim->ended && !ap_claim_is_alive(claim, capture->root))
+            g_hash_table_add(gone, g_strconcat(claim->guest_uuid, ".", claim->mdev, NULL));
+    }
+    for (guint i = 0; i < names->len; i++) {
+        g_autofree char *path = g_build_filename(AP_CLAIM_DIR, names->pdata[i], NULL);
+
+        if (!g_hash_table_contains(gone, names->pdata[i]) && !copy_file(capture, path, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+
+/* UUIDs that are taken: of mdevs of another type only that they are there. */
+static gboolean
+capture_others(const Capture *capture, GError **error)
+{
+    g_autoptr(GHashTable) parents = ap_other_mdev_load_parents(capture->root);
+    g_autoptr(GPtrArray) active = ap_root_list(capture->root, "/sys/bus/mdev/devices", NULL);
+    GHashTableIter iter;
+    gpointer uuid;
+    gpointer parent;
+
+    g_hash_table_iter_init(&iter, parents);
+    while (g_hash_table_iter_next(&iter, &uuid, &parent)) {
+        g_autofree char *path =
+            g_strconcat("/etc/mdevctl.d/", (char *)parent, "/", (char *)uuid, NULL);
+
+        if (!write_file(capture, path, "", 0, 0600, error))
+            return FALSE;
+    }
+    for (guint i = 0; active && i < active->len; i++) {
+        g_autofree char *path = ap_other_mdev_find(capture->root, active->pdata[i]);
+        g_autofree char *target = path ? ap_root_read_target(capture->root, path) : NULL;
+
+        if (target && !write_link(capture, path, target, error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 
@@ -244,24 +434,25 @@ capture_definition(const Capture *capture, const char *name, GError **error)
 
     if (!uuid)
         return TRUE;
-    if (is_link(capture, path))
-        return copy_file(capture, path, error);
     text = ap_root_read(capture->root, path, AP_ROOT_DEFINITION_MAX, &length, &local);
     def = text ? ap_mdevctl_json_parse(text, length, &local) : NULL;
     if (def)
         return write_file(capture, path, text, length, 0600, error);
-    warn_left_out(path, local);
-    /* That one is there and cannot be read, others depend on. */
-    return !text || write_file(capture, path, BROKEN, strlen(BROKEN), 0600, error);
+    if (!text)
+        return leave_out(capture, path, local, FALSE, error);
+    ap_print_error("warning: left out: %s: %s\n", path, local->message);
+    return write_file(capture, path, BROKEN, strlen(BROKEN), 0600, error);
 }
 
 
 static gboolean
 capture_definitions(const Capture *capture, GError **error)
 {
-    g_autoptr(GPtrArray) names = ap_root_list(capture->root, AP_DEFS_DIR, NULL);
+    g_autoptr(GPtrArray) names = list_dir(capture, AP_DEFS_DIR, error);
 
-    for (guint i = 0; names && i < names->len; i++) {
+    if (!names)
+        return FALSE;
+    for (guint i = 0; i < names->len; i++) {
         if (!capture_definition(capture, names->pdata[i], error))
             return FALSE;
     }
@@ -283,10 +474,8 @@ capture_domain(const Capture *capture, const char *path, GError **error)
     text = ap_root_read(capture->root, path, AP_ROOT_XML_MAX, &length, &local);
     def = text ? ap_domain_xml_parse(text, length, &local) : NULL;
     stripped = def ? ap_domain_xml_strip(text, length, &local) : NULL;
-    if (!stripped) {
-        warn_left_out(path, local);
-        return TRUE;
-    }
+    if (!stripped)
+        return leave_out(capture, path, local, FALSE, error);
     if (def->pid > 0 && !ap_guests_is_alive(capture->root, def->pid, def->uuid))
         return TRUE;
     return write_file(capture, path, stripped, strlen(stripped), 0600, error);
@@ -296,9 +485,11 @@ capture_domain(const Capture *capture, const char *path, GError **error)
 static gboolean
 capture_domains(const Capture *capture, const char *dir, GError **error)
 {
-    g_autoptr(GPtrArray) names = ap_root_list(capture->root, dir, NULL);
+    g_autoptr(GPtrArray) names = list_dir(capture, dir, error);
 
-    for (guint i = 0; names && i < names->len; i++) {
+    if (!names)
+        return FALSE;
+    for (guint i = 0; i < names->len; i++) {
         g_autofree char *path = g_strconcat(dir, "/", names->pdata[i], NULL);
 
         if (g_str_has_suffix(names->pdata[i], ".xml") && !capture_domain(capture, path, error))
@@ -312,9 +503,11 @@ static gboolean
 capture_autostart(const Capture *capture, GError **error)
 {
     const char *dir = "/etc/libvirt/qemu/autostart";
-    g_autoptr(GPtrArray) names = ap_root_list(capture->root, dir, NULL);
+    g_autoptr(GPtrArray) names = list_dir(capture, dir, error);
 
-    for (guint i = 0; names && i < names->len; i++) {
+    if (!names)
+        return FALSE;
+    for (guint i = 0; i < names->len; i++) {
         g_autofree char *path = g_strconcat(dir, "/", names->pdata[i], NULL);
 
         if (!copy_link(capture, path, error))
@@ -328,9 +521,11 @@ capture_autostart(const Capture *capture, GError **error)
 static gboolean
 capture_zkey(const Capture *capture, GError **error)
 {
-    g_autoptr(GPtrArray) names = ap_root_list(capture->root, AP_ZKEY_DIR, NULL);
+    g_autoptr(GPtrArray) names = list_dir(capture, AP_ZKEY_DIR, error);
 
-    for (guint i = 0; names && i < names->len; i++) {
+    if (!names)
+        return FALSE;
+    for (guint i = 0; i < names->len; i++) {
         g_autofree char *path = g_strconcat(AP_ZKEY_DIR "/", names->pdata[i], NULL);
         g_autofree char *text = NULL;
         const char *line;
@@ -358,9 +553,11 @@ static gboolean
 capture_nodes(const Capture *capture, GError **error)
 {
     static const char *const masks[] = { "apmask", "aqmask", NULL };
-    g_autoptr(GPtrArray) names = ap_root_list(capture->root, AP_NEEDS_NODE_DIR, NULL);
+    g_autoptr(GPtrArray) names = list_dir(capture, AP_NEEDS_NODE_DIR, error);
 
-    for (guint i = 0; names && i < names->len; i++) {
+    if (!names)
+        return FALSE;
+    for (guint i = 0; i < names->len; i++) {
         g_autofree char *dir = g_strconcat(AP_NEEDS_NODE_DIR "/", names->pdata[i], NULL);
 
         if (!copy_attrs(capture, dir, masks, error))
@@ -374,9 +571,11 @@ capture_nodes(const Capture *capture, GError **error)
 static gboolean
 capture_tokens(const Capture *capture, GError **error)
 {
-    g_autoptr(GPtrArray) names = ap_root_list(capture->root, AP_NEEDS_TOKEN_DIR, NULL);
+    g_autoptr(GPtrArray) names = list_dir(capture, AP_NEEDS_TOKEN_DIR, error);
 
-    for (guint i = 0; names && i < names->len; i++) {
+    if (!names)
+        return FALSE;
+    for (guint i = 0; i < names->len; i++) {
         g_autofree char *path = g_strconcat(AP_NEEDS_TOKEN_DIR "/", names->pdata[i], NULL);
         g_autofree char *text = NULL;
         g_autofree char *kept = NULL;
@@ -458,6 +657,16 @@ capture_doctor(const Capture *capture, GError **error)
 
 
 static gboolean
+write_record(const Capture *capture, GError **error)
+{
+    g_autofree char *text = ap_unread_format(capture->unread);
+
+    return g_hash_table_size(capture->unread) == 0 ||
+           write_file(capture, "/" AP_UNREAD_FILE, text, strlen(text), 0600, error);
+}
+
+
+static gboolean
 capture_all(const Capture *capture, GError **error)
 {
     for (const char *const *path = file_list; *path; path++) {
@@ -469,7 +678,10 @@ capture_all(const Capture *capture, GError **error)
            capture_domains(capture, "/run/libvirt/qemu", error) &&
            capture_autostart(capture, error) && capture_zkey(capture, error) &&
            capture_nodes(capture, error) && capture_tokens(capture, error) &&
-           capture_facilities(capture, error) && capture_doctor(capture, error);
+           capture_facilities(capture, error) && capture_processes(capture, error) &&
+           capture_claims(capture, error) && capture_others(capture, error) &&
+           capture_doctor(capture, error) &&
+           write_record(capture, error);
 }
 
 
@@ -487,7 +699,8 @@ run(const CmdContext *context, char **args, GError **error)
     g_autofree char *dir = g_canonicalize_filename(args[0], NULL);
     g_autofree char *partial = g_strdup_printf("%s.partial.%d", dir, (int)getpid());
     g_autofree char *escaped = ap_text_escape(args[0]);
-    Capture capture = { context->root, partial };
+    g_autoptr(GHashTable) unread = ap_unread_new();
+    Capture capture = { context->root, partial, unread };
 
     if (g_file_test(dir, G_FILE_TEST_EXISTS) || g_file_test(dir, G_FILE_TEST_IS_SYMLINK)) {
         g_set_error(error, AP_ERROR, AP_ERROR_USAGE,

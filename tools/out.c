@@ -105,8 +105,11 @@ out_finish(JsonObject *object, const ApRoot *root, ApInventory *inventory)
     g_autoptr(GPtrArray) sentences = g_ptr_array_new_with_free_func(g_free);
     JsonObject *array = json_object_new_array();
 
-    for (guint i = 0; i < problems->len; i++)
-        g_ptr_array_add(sentences, g_strdup(((const ApProblem *)problems->pdata[i])->message));
+    for (guint i = 0; i < problems->len; i++) {
+        const char *message = ((const ApProblem *)problems->pdata[i])->message;
+
+        g_ptr_array_add(sentences, g_strndup(message, strcspn(message, "\n")));
+    }
     for (guint i = 0; i < denied->len; i++) {
         if (!is_told(problems, denied->pdata[i]))
             g_ptr_array_add(sentences, g_strdup_printf("cannot read %s: %s",

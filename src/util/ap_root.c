@@ -14,6 +14,7 @@
 #include <glib/gstdio.h>
 
 #include "util/ap_error.h"
+#include "util/ap_unread.h"
 
 /* As the kernel's MAXSYMLINKS. */
 #define LINKS_MAX 40
@@ -34,6 +35,7 @@ struct _ApRoot {
     char *path;
     int fd;
     Denials *denials;
+    GHashTable *unread; /* of a captured host: path -> why it could not be read; NULL: none */
 };
 
 struct _ApDir {
@@ -44,29 +46,6 @@ struct _ApDir {
 };
 
 
-ApRoot *
-ap_root_new(const char *path, GError **error)
-{
-    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    ApRoot *root;
-
-    if (fd < 0) {
-        int errnum = errno;
-        g_autofree char *escaped = ap_text_escape(path);
-
-        g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot use '%s' as root: %s", escaped,
-                    strerror(errnum));
-        return NULL;
-    }
-    root = g_new0(ApRoot, 1);
-    root->path = g_canonicalize_filename(path, NULL);
-    root->fd = fd;
-    root->denials = g_new0(Denials, 1);
-    root->denials->paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    return root;
-}
-
-
 void
 ap_root_free(ApRoot *root)
 {
@@ -75,6 +54,7 @@ ap_root_free(ApRoot *root)
     close(root->fd);
     g_hash_table_unref(root->denials->paths);
     g_free(root->denials);
+    g_clear_pointer(&root->unread, g_hash_table_unref);
     g_free(root->path);
     g_free(root);
 }
@@ -345,6 +325,24 @@ read_fd(int fd, gsize max, GByteArray *buffer, GError **error)
 }
 
 
+/* Whether the host that was captured could not read it; sets the error. */
+static gboolean
+was_unread(const ApRoot *root, const char *path, GError **error)
+{
+    const char *reason = root->unread ? g_hash_table_lookup(root->unread, path) : NULL;
+    gboolean denied = g_strcmp0(reason, g_strerror(EACCES)) == 0;
+    g_autofree char *full = reason ? ap_root_describe(root, path) : NULL;
+
+    if (!reason)
+        return FALSE;
+    if (denied)
+        note_failure(root, path, EACCES);
+    g_set_error(error, AP_ERROR, denied ? AP_ERROR_DENIED : AP_ERROR_IO, "cannot read %s: %s",
+                full, reason);
+    return TRUE;
+}
+
+
 /* As read_fd(), of the file @name in @dir; closes @fd. The error names the file. Only a failure
  * makes a path of both, since thousands of files are read. */
 static gboolean
@@ -357,9 +355,13 @@ read_file(const ApRoot *root, const char *dir, const char *name, int fd, gsize m
     gboolean ok = read_fd(fd, max, buffer, &local);
 
     close(fd);
-    if (ok)
+    if (ok && !root->unread)
         return TRUE;
     path = g_build_filename(dir, name, NULL);
+    if (was_unread(root, path, error))
+        return FALSE;
+    if (ok)
+        return TRUE;
     if (g_error_matches(local, AP_ERROR, AP_ERROR_DENIED))
         note_failure(root, path, EACCES);
     full = ap_root_describe(root, path);
@@ -389,6 +391,50 @@ ap_root_read(const ApRoot *root, const char *path, gsize max, gsize *ret_length,
     if (ret_length)
         *ret_length = buffer->len;
     return (char *)g_byte_array_free(g_steal_pointer(&buffer), FALSE);
+}
+
+
+/* Reads what a captured host says of itself. */
+static gboolean
+load_unread(ApRoot *root, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autofree char *text =
+        ap_root_read(root, "/" AP_UNREAD_FILE, AP_ROOT_LARGE_MAX, NULL, &local);
+
+    if (text)
+        root->unread = ap_unread_parse(text);
+    if (text || g_error_matches(local, AP_ERROR, AP_ERROR_NOT_FOUND))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
+}
+
+
+ApRoot *
+ap_root_new(const char *path, GError **error)
+{
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    ApRoot *root;
+
+    if (fd < 0) {
+        int errnum = errno;
+        g_autofree char *escaped = ap_text_escape(path);
+
+        g_set_error(error, AP_ERROR, AP_ERROR_IO, "cannot use '%s' as root: %s", escaped,
+                    strerror(errnum));
+        return NULL;
+    }
+    root = g_new0(ApRoot, 1);
+    root->path = g_canonicalize_filename(path, NULL);
+    root->fd = fd;
+    root->denials = g_new0(Denials, 1);
+    root->denials->paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    if (!ap_root_is_host(root) && !load_unread(root, error)) {
+        ap_root_free(root);
+        return NULL;
+    }
+    return root;
 }
 
 
@@ -501,6 +547,10 @@ ap_dir_open(const ApRoot *root, const char *path, GError **error)
     DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
     ApDir *dir;
 
+    if (stream && was_unread(root, path, error)) {
+        closedir(stream);
+        return NULL;
+    }
     if (!stream) {
         set_read_error(error, root, path, errno);
         if (fd >= 0)

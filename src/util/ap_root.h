@@ -21,7 +21,9 @@ typedef struct _ApDir ApDir;
  * @path: a directory
  * @error: return location
  *
- * Errors: AP_ERROR_IO.
+ * What a captured host says that it could not read (util/ap_unread.h) cannot be read here either.
+ *
+ * Errors: AP_ERROR_IO, AP_ERROR_DENIED.
  *
  * Returns: (nullable): the root; the caller frees it with ap_root_free().
  */

@@ -65,7 +65,8 @@ ap_problem_get_denied_hint(void)
 {
     if (geteuid() != 0)
         return "run as root";
-    return "not even root may read it here: look at SELinux, AppArmor, and where it is mounted";
+    return "root may not read it here: look at SELinux, AppArmor, and where it is mounted; a host "
+           "that was captured: capture it as root";
 }
 
 
