@@ -347,6 +347,13 @@ class BootTest(WorldTest):
             self.assert_refused(call("pre", "define", A, definition([5], [4], auto=True)), RULE)
             self.assert_passed(call("pre", "define", A, definition([5], [4])))
 
+    def test_a_rule_that_is_not_understood_lets_nothing_grow(self):
+        self.host.define(A, [5], [4], auto=True)
+        self.host.write(RULE, 'ATTR{../../bus/ap/apmask}="none"\n')
+        for auto in (False, True):
+            self.assert_passed(call("pre", "modify", A, definition([5], [4], [6], auto=auto)))
+        self.assert_refused(call("pre", "modify", A, definition([5], [4, 6], auto=True)), RULE)
+
     def test_active_or_not_two_of_one_queue_do_not_start(self):
         self.host.define(B, [5], [4], auto=True)
         self.host.activate(A, [5], [4])

@@ -40,6 +40,11 @@ def virt_ap(root, *args, **options):
                           timeout=60, check=False, **options)
 
 
+def without_secrets(text):
+    """Of a list of APQNs a capture keeps what is one: the rest could be anything."""
+    return re.sub(r"'[^']*' is not an adapter and", "'?' is not an adapter and", text)
+
+
 class CaptureTest(unittest.TestCase):
     def setUp(self):
         temporary = tempfile.TemporaryDirectory(prefix="ap-capture-")
@@ -53,8 +58,9 @@ class CaptureTest(unittest.TestCase):
 
     def assert_same(self, root, captured, *args):
         before, after = virt_ap(root, *args), virt_ap(captured, *args)
+        told = without_secrets(before.stdout)
         self.assertEqual((after.stdout.replace(str(captured), "ROOT"), after.returncode),
-                         (before.stdout.replace(str(root), "ROOT"), before.returncode))
+                         (told.replace(str(root), "ROOT"), before.returncode))
 
     def test_only_what_is_known_by_name_and_form_is_taken(self):
         root = self.build("in-use")
@@ -87,6 +93,7 @@ class CaptureTest(unittest.TestCase):
         done = virt_ap(root, *args)
         text = done.stdout.replace(str(root), "ROOT").replace("cannot read ROOT", "ROOT")
         text = re.sub(r"(not (?:XML|JSON): )[^\"\\\\]*", r"\1...", text)
+        text = without_secrets(text)
         text = text.replace("a link leads nowhere", "it is a link, not a file")
         if not text.startswith("{"):
             return done.returncode, text

@@ -80,9 +80,11 @@ tally_queues(ApInventory *inventory)
 
     for (guint i = 0; i < queues->len; i++) {
         JsonObject *object = json_object_new_object();
+        g_autofree char *owner = NULL;
 
         out_queue(object, inventory, queues->pdata[i]);
-        tally_count(tally, out_get(object, "owner"));
+        owner = out_get(object, "owner");
+        tally_count(tally, owner);
         json_object_put(object);
     }
     return tally;

@@ -27,10 +27,11 @@ forgive_known(GPtrArray *findings, const GPtrArray *known, gboolean shrinks)
 {
     for (guint i = 0; i < findings->len; i++) {
         ApFinding *finding = findings->pdata[i];
+        gboolean is_known = ap_finding_is_known(finding, known);
 
-        if (finding->code == AP_CODE_UNREADABLE && !finding->at_boot
-                ? shrinks
-                : ap_finding_is_known(finding, known))
+        if (finding->code == AP_CODE_UNREADABLE)
+            is_known = shrinks && (is_known || !finding->at_boot);
+        if (is_known)
             finding->severity = MIN(finding->severity, AP_SEVERITY_WARN);
     }
 }
