@@ -117,6 +117,8 @@ class CaptureTest(unittest.TestCase):
                 shutil.rmtree(captured)
 
     def test_what_only_root_may_read_stays_unread_in_a_capture(self):
+        if Path(VIRT_AP).read_bytes().startswith(b"#!"):
+            self.skipTest("a cross-built program: another user cannot read its sysroot")
         if os.geteuid() != 0:
             self.skipTest("nobody is root")
         root, captured = self.build("in-use"), self.top / "captured"
