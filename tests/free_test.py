@@ -340,6 +340,15 @@ class OverrideTest(FreeTest):
         self.write("etc/driverctl.d/ap-01.0005", "other\n")
         self.assert_refused(["free", "01.0005"], "ap-01.0005", "'other'")
 
+    def test_an_override_that_cannot_be_read_is_an_error(self):
+        path = self.host.file("sys/devices/ap/card01/01.0005/driver_override")
+        os.unlink(path)
+        os.mkdir(path)
+        for verb in ("free", "reclaim"):
+            done = self.host.run(verb, "01.0005", "--live")
+            self.assertEqual(done.returncode, 4, done.stderr)
+            self.assertIn("driver_override", done.stderr)
+
     def test_a_mixed_host_is_explained(self):
         self.host.must("free", "01.0005")
         self.write(RULE, OLD_RULE)

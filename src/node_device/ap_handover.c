@@ -1,26 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Queues that change hands between the host and its guests. */
-#include "node_device/ap_handover.h"
+#include "node_device/ap_handover_priv.h"
 
 #include <string.h>
 
 #include "conf/ap_chzdev_rule.h"
 #include "node_device/conflict/ap_conflict_handover.h"
 #include "util/ap_error.h"
-
-#define GUEST_DRIVER "vfio_ap"
-
-/* A handover while it is planned. */
-typedef struct {
-    const ApRoot *root;
-    ApInventory *inventory;
-    ApHost *host;
-    ApNextBoot *next;
-    ApMatrix lpar;
-    ApApqnSet queues; /* of this LPAR, that are asked for */
-    ApHandover *handover;
-} Plan;
-
 
 static void
 override_free(gpointer data)
@@ -44,11 +30,8 @@ ap_handover_free(ApHandover *handover)
 }
 
 
-static gboolean
-set_refused(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static gboolean
-set_refused(GError **error, const char *format, ...)
+gboolean
+ap_handover_set_refused(GError **error, const char *format, ...)
 {
     va_list args;
 
@@ -72,7 +55,7 @@ set_missing_ids(GError **error, const char *what, const ApMask *missing)
 
 /* Whether all that is asked for is in this LPAR. */
 static gboolean
-require_there(const Plan *plan, GError **error)
+require_there(const ApHandoverPlan *plan, GError **error)
 {
     const ApWish *wish = &plan->handover->request.wish;
     ApMask adapters = ap_mask_minus(&wish->adapters, &plan->lpar.adapters);
@@ -117,7 +100,7 @@ get_live_masks(const ApHost *host)
 
 /* What gives queues to guests by masks; NULL if nothing does. */
 static const char *
-find_masks(const Plan *plan)
+find_masks(const ApHandoverPlan *plan)
 {
     const ApHostMasks live = get_live_masks(plan->host);
     const ApHostMasks later = get_next_masks(plan->next);
@@ -133,155 +116,27 @@ find_masks(const Plan *plan)
 
 /* The kernel takes masks or overrides, not both. */
 static gboolean
-require_one_way(const Plan *plan, GError **error)
+require_one_way(const ApHandoverPlan *plan, GError **error)
 {
     const char *masks = find_masks(plan);
     gboolean records = ap_next_boot_has_records(plan->next);
 
     if (!masks || !(records || ap_host_has_overrides(plan->host)))
         return TRUE;
-    return set_refused(error,
-                       "this host gives queues to guests in two ways, of which the kernel takes "
-                       "one: %s sets masks, and %s a driver_override\n"
-                       "use one of them: no masks: `chzdev --type ap apmask=+0x00-0xff "
-                       "aqmask=+0x00-0xff`; or no driver_override: `driverctl -b ap "
-                       "unset-override APQN` for each queue",
-                       masks, records ? AP_NEXT_BOOT_RECORDS " keeps" : "a queue has");
-}
-
-
-/* Whether the queues that are asked for have a driver_override to be set. */
-static gboolean
-has_override_attribute(const Plan *plan)
-{
-    guint position = 0;
-    ApApqn apqn;
-
-    while (ap_apqn_set_next(&plan->queues, &position, &apqn)) {
-        g_autofree char *path =
-            g_strdup_printf("/sys/devices/ap/card%02x/%02x.%04x/driver_override", apqn.adapter,
-                            apqn.adapter, apqn.domain);
-
-        if (ap_root_exists(plan->root, path))
-            return TRUE;
-    }
-    return FALSE;
-}
-
-
-static char *
-format_record_path(ApApqn apqn)
-{
-    g_autofree char *name = ap_apqn_to_string(apqn);
-
-    return g_strconcat(AP_NEXT_BOOT_RECORDS "/" AP_NEXT_BOOT_RECORD_PREFIX, name, NULL);
-}
-
-
-/* Whether an override of that name is to change: one is to come and is not there, or it is to go
- * and is there. One of another name is somebody else's. */
-static gboolean
-is_to_change(const Plan *plan, ApApqn apqn, const char *where, const char *name,
-             gboolean *ret_change, GError **error)
-{
-    gboolean reclaim = plan->handover->request.reclaim;
-
-    if (name[0] != '\0' && strcmp(name, GUEST_DRIVER) != 0) {
-        g_autofree char *queue = ap_apqn_describe(apqn);
-        g_autofree char *printable = ap_text_printable(name);
-
-        return set_refused(error,
-                           "%s gives queue %s to the driver '%s': that is somebody else's doing\n"
-                           "see who set it, and `driverctl -b ap list-overrides`",
-                           where, queue, printable);
-    }
-    *ret_change = reclaim == (name[0] != '\0');
-    return TRUE;
-}
-
-
-static gboolean
-plan_record(Plan *plan, ApHandoverOverride *override, GError **error)
-{
-    g_autofree char *path = format_record_path(override->apqn);
-    g_autoptr(GError) local = NULL;
-    gsize length = 0;
-    g_autofree char *text = ap_root_read(plan->root, path, AP_ROOT_SMALL_MAX, &length, &local);
-    g_autofree char *name = g_strstrip(g_strdup(text ? text : ""));
-
-    if (!text && !g_error_matches(local, AP_ERROR, AP_ERROR_NOT_FOUND)) {
-        g_propagate_error(error, g_steal_pointer(&local));
-        return FALSE;
-    }
-    if (!is_to_change(plan, override->apqn, path, name, &override->config, error))
-        return FALSE;
-    if (override->config && text)
-        override->record = g_bytes_new_take(g_steal_pointer(&text), length);
-    return TRUE;
-}
-
-
-static gboolean
-plan_override(Plan *plan, ApApqn apqn, GError **error)
-{
-    const ApHandoverRequest *request = &plan->handover->request;
-    ApHandoverOverride *override = g_new0(ApHandoverOverride, 1);
-    g_autofree char *name = ap_host_read_override(plan->host, apqn);
-
-    override->apqn = apqn;
-    g_ptr_array_add(plan->handover->overrides, override);
-    if (!ap_host_get_driver(plan->host, apqn)) {
-        g_autofree char *queue = ap_apqn_describe(apqn);
-
-        g_set_error(error, AP_ERROR, AP_ERROR_NOT_FOUND,
-                    "queue %s is not there now, and this host gives queues to guests by their "
-                    "driver_override\nsee `virt-ap list`",
-                    queue);
-        return FALSE;
-    }
-    if (request->live &&
-        !is_to_change(plan, apqn, "its driver_override", name ? name : "", &override->live, error))
-        return FALSE;
-    if (request->config && !plan_record(plan, override, error))
-        return FALSE;
-    if (override->live)
-        ap_mask_set(&plan->handover->now.domains[apqn.adapter], apqn.domain);
-    if (override->live || override->config)
-        ap_mask_set(&plan->handover->in_all.domains[apqn.adapter], apqn.domain);
-    return TRUE;
-}
-
-
-static gboolean
-plan_overrides(Plan *plan, GError **error)
-{
-    ApHandover *handover = plan->handover;
-    const ApHandoverRequest *request = &handover->request;
-    guint position = 0;
-    ApApqn apqn;
-
-    handover->by_override = TRUE;
-    handover->n_ways = 1;
-    if (!request->reclaim && request->live && !plan->host->has_vfio_ap)
-        return set_refused(error, "vfio_ap is not loaded: no driver would take the queue\n"
-                                  "modprobe vfio_ap");
-    if (!request->reclaim && request->config && plan->next->no_restorer)
-        return set_refused(error,
-                           "%s, so none would be there after the next boot\n"
-                           "install driverctl, or give the queue for now: --live",
-                           plan->next->no_restorer);
-    while (ap_apqn_set_next(&plan->queues, &position, &apqn)) {
-        if (!plan_override(plan, apqn, error))
-            return FALSE;
-    }
-    handover->asked = handover->in_all;
-    return TRUE;
+    return ap_handover_set_refused(
+        error,
+        "this host gives queues to guests in two ways, of which the kernel takes "
+        "one: %s sets masks, and %s a driver_override\n"
+        "use one of them: no masks: `chzdev --type ap apmask=+0x00-0xff "
+        "aqmask=+0x00-0xff`; or no driver_override: `driverctl -b ap "
+        "unset-override APQN` for each queue",
+        masks, records ? AP_NEXT_BOOT_RECORDS " keeps" : "a queue has");
 }
 
 
 /* The masks of one place, for each way; adds to @changed what changes hands there. */
 static void
-plan_scope(Plan *plan, ApHandoverScope *scope, ApApqnSet changed[AP_N_FREE_WAYS])
+plan_scope(ApHandoverPlan *plan, ApHandoverScope *scope, ApApqnSet changed[AP_N_FREE_WAYS])
 {
     const ApHandover *handover = plan->handover;
     const ApHandoverRequest *request = &handover->request;
@@ -306,7 +161,7 @@ differs(const ApHandoverScope *scope)
 
 /* Takes the way with the fewer further queues. */
 static void
-choose_way(Plan *plan, const ApApqnSet changed[AP_N_FREE_WAYS])
+choose_way(ApHandoverPlan *plan, const ApApqnSet changed[AP_N_FREE_WAYS])
 {
     ApHandover *handover = plan->handover;
     guint counts[AP_N_FREE_WAYS];
@@ -329,7 +184,7 @@ choose_way(Plan *plan, const ApApqnSet changed[AP_N_FREE_WAYS])
 
 /* The rule that somebody else's undoes has no effect. */
 static gboolean
-require_in_force(const Plan *plan, const ApNextBoot *as_if, GError **error)
+require_in_force(const ApHandoverPlan *plan, const ApNextBoot *as_if, GError **error)
 {
     const ApHandover *handover = plan->handover;
     const ApHostMasks *wanted = &handover->config.after[handover->way];
@@ -338,20 +193,22 @@ require_in_force(const Plan *plan, const ApNextBoot *as_if, GError **error)
     const char *by = is_apmask ? got->apmask_by : got->aqmask_by;
 
     if (!as_if->known)
-        return set_refused(error, "what holds after the next boot cannot be told: %s",
-                           as_if->why_unknown);
+        return ap_handover_set_refused(
+            error, "what holds after the next boot cannot be told: %s",
+            as_if->why_unknown);
     if (!is_apmask && ap_mask_equal(&wanted->aqmask, &got->aqmask))
         return TRUE;
-    return set_refused(error,
-                       "%s sets %s after " AP_NEXT_BOOT_CHZDEV_RULE " has: a change there would "
-                       "have no effect after the next boot\n"
-                       "change the masks in that file, or remove it; or for now: --live",
-                       by ? by : "something else", is_apmask ? "apmask" : "aqmask");
+    return ap_handover_set_refused(
+        error,
+        "%s sets %s after " AP_NEXT_BOOT_CHZDEV_RULE " has: a change there would "
+        "have no effect after the next boot\n"
+        "change the masks in that file, or remove it; or for now: --live",
+        by ? by : "something else", is_apmask ? "apmask" : "aqmask");
 }
 
 
 static ApNextBoot *
-load_as_if(const Plan *plan, const char *rule)
+load_as_if(const ApHandoverPlan *plan, const char *rule)
 {
     g_autoptr(GPtrArray) problems = ap_problem_list_new();
 
@@ -362,7 +219,7 @@ load_as_if(const Plan *plan, const char *rule)
 /* Whether the masks come to the same without any rule: who gave the last queue back need not keep
  * one that says what the kernel does anyway. */
 static gboolean
-is_dispensable(const Plan *plan)
+is_dispensable(const ApHandoverPlan *plan)
 {
     const ApHandover *handover = plan->handover;
     const ApHostMasks *wanted = &handover->config.after[handover->way];
@@ -379,7 +236,7 @@ is_dispensable(const Plan *plan)
 
 /* What the rule is to say. */
 static gboolean
-write_rule(Plan *plan, ApChzdevRule *rule, GError **error)
+write_rule(ApHandoverPlan *plan, ApChzdevRule *rule, GError **error)
 {
     ApHandover *handover = plan->handover;
     const ApHostMasks *before = &handover->config.before;
@@ -407,7 +264,7 @@ write_rule(Plan *plan, ApChzdevRule *rule, GError **error)
 
 
 static gboolean
-plan_rule(Plan *plan, GError **error)
+plan_rule(ApHandoverPlan *plan, GError **error)
 {
     ApHandover *handover = plan->handover;
     const ApHostMasks *after = &handover->config.after[handover->way];
@@ -427,11 +284,12 @@ plan_rule(Plan *plan, GError **error)
         g_autofree char *command =
             ap_next_boot_format_masks(&after->apmask, &after->aqmask, "--persistent");
 
-        return set_refused(error,
-                           AP_NEXT_BOOT_CHZDEV_RULE " was changed by hand (%s): to write it again "
-                           "would lose that, and chzdev may not read it\n"
-                           "look at it; to have chzdev write it: `%s`; or for now: --live",
-                           local ? local->message : "no text", command);
+        return ap_handover_set_refused(
+            error,
+            AP_NEXT_BOOT_CHZDEV_RULE " was changed by hand (%s): to write it again "
+            "would lose that, and chzdev may not read it\n"
+            "look at it; to have chzdev write it: `%s`; or for now: --live",
+            local ? local->message : "no text", command);
     }
     if (text)
         handover->rule_before = g_bytes_new(text, length);
@@ -444,17 +302,18 @@ plan_rule(Plan *plan, GError **error)
 
 
 static gboolean
-plan_masks(Plan *plan, GError **error)
+plan_masks(ApHandoverPlan *plan, GError **error)
 {
     ApHandover *handover = plan->handover;
     const ApHandoverRequest *request = &handover->request;
     ApApqnSet changed[AP_N_FREE_WAYS] = { 0 };
 
     if (request->config && !plan->next->known)
-        return set_refused(error,
-                           "what holds after the next boot cannot be told: %s\n"
-                           "mend that first; or for now: --live",
-                           plan->next->why_unknown);
+        return ap_handover_set_refused(
+            error,
+            "what holds after the next boot cannot be told: %s\n"
+            "mend that first; or for now: --live",
+            plan->next->why_unknown);
     if (request->live) {
         handover->live.before = get_live_masks(plan->host);
         plan_scope(plan, &handover->live, changed);
@@ -478,7 +337,7 @@ changes(const ApHandoverScope *scope, ApFreeWay way)
 
 
 static gboolean
-set_already(const Plan *plan, GError **error)
+set_already(const ApHandoverPlan *plan, GError **error)
 {
     const ApHandover *handover = plan->handover;
     const ApHandoverRequest *request = &handover->request;
@@ -491,20 +350,22 @@ set_already(const Plan *plan, GError **error)
     ApApqn apqn = { 0 };
 
     if (!ap_apqn_set_next(&plan->queues, &position, &apqn))
-        return set_refused(error, "nothing was asked for");
+        return ap_handover_set_refused(error, "nothing was asked for");
     name = ap_apqn_describe(apqn);
     holder = ap_inventory_get_owner_of(plan->inventory, apqn);
     if (!request->reclaim && holder)
-        return set_refused(error, "queue %s is not the host's: it belongs to mdev %s\n"
-                                  "see `virt-ap map`",
-                           name, holder->uuid);
-    return set_refused(error, "queue %s is %s already%s\nsee `virt-ap map`", name,
-                       request->reclaim ? "the host's" : "free for guests", when);
+        return ap_handover_set_refused(
+            error, "queue %s is not the host's: it belongs to mdev %s\n"
+            "see `virt-ap map`",
+            name, holder->uuid);
+    return ap_handover_set_refused(
+        error, "queue %s is %s already%s\nsee `virt-ap map`", name,
+        request->reclaim ? "the host's" : "free for guests", when);
 }
 
 
 static gboolean
-is_nothing(const Plan *plan)
+is_nothing(const ApHandoverPlan *plan)
 {
     const ApHandover *handover = plan->handover;
 
@@ -515,7 +376,7 @@ is_nothing(const Plan *plan)
 
 
 static gboolean
-run(Plan *plan, GError **error)
+run(ApHandoverPlan *plan, GError **error)
 {
     gboolean done;
 
@@ -531,8 +392,10 @@ run(Plan *plan, GError **error)
     }
     if (!require_there(plan, error) || !require_one_way(plan, error))
         return FALSE;
-    done = !find_masks(plan) && has_override_attribute(plan) ? plan_overrides(plan, error)
-                                                              : plan_masks(plan, error);
+    if (!find_masks(plan) && ap_handover_has_override_attribute(plan))
+        done = ap_handover_plan_overrides(plan, error);
+    else
+        done = plan_masks(plan, error);
     if (!done)
         return FALSE;
     return is_nothing(plan) ? set_already(plan, error) : TRUE;
@@ -545,7 +408,7 @@ ap_handover_plan(const ApRoot *root, ApInventory *inventory, const ApHandoverReq
 {
     g_autoptr(ApHandover) handover = g_new0(ApHandover, 1);
     ApHost *host = ap_inventory_get_host(inventory);
-    Plan plan = {
+    ApHandoverPlan plan = {
         .root = root,
         .inventory = inventory,
         .host = host,
@@ -572,124 +435,17 @@ ap_handover_check(const ApHandover *handover, ApInventory *inventory)
 }
 
 
-static void
-add_override_steps(const ApHandover *handover, ApTxn *txn)
-{
-    gboolean reclaim = handover->request.reclaim;
-    g_autoptr(GBytes) record = g_bytes_new_static(GUEST_DRIVER "\n", strlen(GUEST_DRIVER "\n"));
-
-    for (guint i = 0; i < handover->overrides->len; i++) {
-        const ApHandoverOverride *override = handover->overrides->pdata[i];
-        g_autofree char *path = format_record_path(override->apqn);
-
-        if (override->config)
-            ap_txn_add_file(txn, path, override->record, reclaim ? NULL : record);
-    }
-    for (guint i = 0; i < handover->overrides->len; i++) {
-        const ApHandoverOverride *override = handover->overrides->pdata[i];
-
-        if (override->live)
-            ap_txn_add_override(txn, override->apqn, reclaim ? GUEST_DRIVER : "",
-                                reclaim ? "" : GUEST_DRIVER);
-    }
-}
-
-
 void
 ap_handover_add_steps(const ApHandover *handover, ApTxn *txn)
 {
     const ApHandoverScope *live = &handover->live;
 
-    add_override_steps(handover, txn);
+    ap_handover_add_override_steps(handover, txn);
     if (handover->rule_before || handover->rule_after)
         ap_txn_add_file(txn, AP_NEXT_BOOT_CHZDEV_RULE, handover->rule_before,
                         handover->rule_after);
     ap_txn_add_masks(txn, &live->before.apmask, &live->before.aqmask,
                      &live->after[handover->way].apmask, &live->after[handover->way].aqmask);
-}
-
-
-/* Appends " apmask=-0x05" for a mask that changes. chzdev starts from @base: if that is another
- * mask than ours, only the whole mask says the same. */
-static void
-append_mask(GString *text, const char *name, const ApMask *before, const ApMask *after,
-            const ApMask *base)
-{
-    ApMask added = ap_mask_minus(after, before);
-    ApMask removed = ap_mask_minus(before, after);
-    g_autofree char *terms = NULL;
-
-    if (ap_mask_is_empty(&added) && ap_mask_is_empty(&removed))
-        return;
-    terms = !ap_mask_equal(before, base)    ? ap_next_boot_format_mask(after)
-            : ap_mask_is_empty(&added) ? ap_mask_to_terms(&removed, '-')
-                                       : ap_mask_to_terms(&added, '+');
-    g_string_append_printf(text, " %s=%s", name, terms);
-}
-
-
-/* What chzdev is to be told of one place; "" if nothing changes there. */
-static char *
-format_scope(const ApHandover *handover, const ApHandoverScope *scope, const ApHostMasks *base)
-{
-    const ApHostMasks *before = &scope->before;
-    const ApHostMasks *after = &scope->after[handover->way];
-    GString *text = g_string_new(NULL);
-
-    append_mask(text, "apmask", &before->apmask, &after->apmask, &base->apmask);
-    append_mask(text, "aqmask", &before->aqmask, &after->aqmask, &base->aqmask);
-    return g_string_free(text, FALSE);
-}
-
-
-static void
-list_chzdev(const ApHandover *handover, GPtrArray *commands)
-{
-    g_autofree char *live = format_scope(handover, &handover->live, &handover->live.before);
-    g_autofree char *config = format_scope(handover, &handover->config, &handover->chzdev_base);
-
-    if (strcmp(live, config) == 0) {
-        g_ptr_array_add(commands, g_strdup_printf("chzdev --type ap%s", live));
-        return;
-    }
-    if (live[0] != '\0')
-        g_ptr_array_add(commands, g_strdup_printf("chzdev --type ap%s --active", live));
-    if (config[0] != '\0')
-        g_ptr_array_add(commands, g_strdup_printf("chzdev --type ap%s --persistent", config));
-}
-
-
-/* driverctl does both, or with an option what holds until the next boot. */
-static void
-list_driverctl(const ApHandover *handover, GPtrArray *commands)
-{
-    for (guint i = 0; i < handover->overrides->len; i++) {
-        const ApHandoverOverride *override = handover->overrides->pdata[i];
-        g_autofree char *name = ap_apqn_to_string(override->apqn);
-        const char *option = override->config ? "" : " --nosave";
-
-        if (!override->live && !override->config)
-            continue;
-        g_ptr_array_add(commands,
-                        handover->request.reclaim
-                            ? g_strdup_printf("driverctl -b ap%s unset-override %s", option, name)
-                            : g_strdup_printf("driverctl -b ap%s set-override %s " GUEST_DRIVER,
-                                              option, name));
-    }
-}
-
-
-char **
-ap_handover_list_commands(const ApHandover *handover)
-{
-    GPtrArray *commands = g_ptr_array_new();
-
-    if (handover->by_override)
-        list_driverctl(handover, commands);
-    else
-        list_chzdev(handover, commands);
-    g_ptr_array_add(commands, NULL);
-    return (char **)g_ptr_array_free(commands, FALSE);
 }
 
 

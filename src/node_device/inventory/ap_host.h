@@ -296,6 +296,20 @@ gboolean
 ap_host_needs_binding(ApHost *host, const ApMatrix *matrix);
 
 /**
+ * ap_host_load_override:
+ * @root: a root
+ * @apqn: a queue of a kernel that has driver_override
+ * @error: return location
+ *
+ * Errors: AP_ERROR_NOT_FOUND, AP_ERROR_IO.
+ *
+ * Returns: (nullable): the name in it, "" if there is none; NULL if it cannot be read; the caller
+ *   frees it.
+ */
+char *
+ap_host_load_override(const ApRoot *root, ApApqn apqn, GError **error);
+
+/**
  * ap_host_read_override:
  * @host: a host
  * @apqn: an APQN

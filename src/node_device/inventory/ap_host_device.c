@@ -322,30 +322,28 @@ ap_host_get_driver(ApHost *host, ApApqn apqn)
 }
 
 
-/* NULL: kernels before 7 have no such attribute. */
-static char *
-read_override_line(const ApHost *host, ApApqn apqn)
+char *
+ap_host_load_override(const ApRoot *root, ApApqn apqn, GError **error)
 {
     g_autofree char *dir = ap_host_queue_dir(apqn);
     g_autofree char *path = g_strconcat(dir, "/driver_override", NULL);
+    char *name = ap_root_read(root, path, AP_ROOT_ATTRIBUTE_MAX, NULL, error);
 
-    return ap_root_read_line(host->root, path);
-}
-
-
-static gboolean
-is_override(const char *line)
-{
-    return line && line[0] != '\0' && strcmp(line, "(null)") != 0;
+    if (!name)
+        return NULL;
+    g_strchomp(name);
+    if (strcmp(name, "(null)") == 0)
+        name[0] = '\0';
+    return name;
 }
 
 
 char *
 ap_host_read_override(const ApHost *host, ApApqn apqn)
 {
-    g_autofree char *line = read_override_line(host, apqn);
+    g_autofree char *name = ap_host_load_override(host->root, apqn, NULL);
 
-    return is_override(line) ? g_steal_pointer(&line) : NULL;
+    return name && name[0] != '\0' ? g_steal_pointer(&name) : NULL;
 }
 
 
@@ -365,10 +363,10 @@ ap_host_has_overrides(ApHost *host)
 
         if (!ap_apqn_parse(names->pdata[i], &apqn))
             continue;
-        override = read_override_line(host, apqn);
-        if (is_override(override))
+        override = ap_host_load_override(host->root, apqn, NULL);
+        if (override && override[0] != '\0')
             return TRUE;
-        /* The attribute is there for all queues or for none. */
+        /* The attribute is there for all queues or for none: kernels before 7 have none. */
         if (!override)
             return FALSE;
     }

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "node_device/inventory/ap_host.h"
 #include "node_device/inventory/ap_zkey.h"
 #include "util/ap_error.h"
 
@@ -213,6 +214,19 @@ load_tokens(const ApRoot *root, GPtrArray *needs, GPtrArray *problems)
 }
 
 
+/* Whether the default domain is known: the judge asks for it when queues are given away. */
+static void
+look_at_default_domain(const ApRoot *root, GPtrArray *problems)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text =
+        ap_root_read(root, AP_HOST_DEFAULT_DOMAIN, AP_ROOT_ATTRIBUTE_MAX, NULL, &error);
+
+    if (!text && !g_error_matches(error, AP_ERROR, AP_ERROR_NOT_FOUND))
+        ap_problem_add_hidden(problems, g_steal_pointer(&error), AP_PROBLEM_HIDES_NEED);
+}
+
+
 GPtrArray *
 ap_needs_load(const ApRoot *root, GPtrArray *problems)
 {
@@ -224,5 +238,6 @@ ap_needs_load(const ApRoot *root, GPtrArray *problems)
         add_need(needs, g_strdup("keys of its zkey repository use"), &keys)->are_keys = TRUE;
     load_nodes(root, needs, problems);
     load_tokens(root, needs, problems);
+    look_at_default_domain(root, problems);
     return needs;
 }

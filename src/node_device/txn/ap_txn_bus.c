@@ -115,19 +115,15 @@ get_queue_path(const ApStep *step, const char *attribute)
 }
 
 
-/* "" if it has none: the kernel then prints "(null)". */
 static char *
 read_override(const ApRoot *root, const ApStep *step, GError **error)
 {
-    g_autofree char *path = get_queue_path(step, "driver_override");
-    char *text = ap_root_read(root, path, AP_ROOT_ATTRIBUTE_MAX, NULL, error);
+    ApApqn apqn;
 
-    if (!text)
-        return NULL;
-    g_strchomp(text);
-    if (strcmp(text, "(null)") == 0)
-        text[0] = '\0';
-    return text;
+    if (ap_apqn_parse(step->name, &apqn))
+        return ap_host_load_override(root, apqn, error);
+    g_set_error(error, AP_ERROR, AP_ERROR_IO, "'%s' is no queue", step->name);
+    return NULL;
 }
 
 
